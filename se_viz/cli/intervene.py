@@ -121,14 +121,14 @@ def intervene(
     output.say(composed)
 
 
-def _other(count: int, focus: int, asked: int | None) -> int | None:
+def _other(count: int, focus: int, number: int | None) -> int | None:
     """Return the index of the image whose s is used; None if there is only one image."""
-    if asked is not None and asked > count:
-        raise ValueError(f"There is no image {asked} for --other: the number of images is {count}.")
-    if asked is not None and asked - 1 == focus:
-        raise ValueError(f"--other {asked} is the image in focus: name another image, or another one with --focus.")
-    if asked is not None:
-        return asked - 1
+    if number is not None and number > count:
+        raise ValueError(f"There is no image {number} for --other: the number of images is {count}.")
+    if number is not None and number - 1 == focus:
+        raise ValueError(f"--other {number} is the image in focus: name another image, or another one with --focus.")
+    if number is not None:
+        return number - 1
     return (focus + 1) % count if count > 1 else None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from se_viz.data.class_splits import by_class, of_places, place_of
+from se_viz.data.class_splits import by_class, pick_split, place_of
 from se_viz.data.file_kinds import is_image, label_of
 from se_viz.data.rejected import DatasetRefused, lower
 from se_viz.data.split_names import meaning
@@ -50,8 +50,8 @@ def labels_of(paths: Sequence[str]) -> list[str]:
     ]
 
 
-def of_one_split(
-    paths: Sequence[str], asked: str | None, called: str, *, of_folder: bool = False
+def labels_of_one_split(
+    paths: Sequence[str], split: str | None, called: str, *, of_folder: bool = False
 ) -> tuple[list[str], Choice | None]:
     """Return labels of the files of one archive or folder, see ``labels_of``, and the choice of a split if it has some.
 
@@ -59,9 +59,9 @@ def of_one_split(
 
     Args:
         paths: the paths of the files.
-        asked: the split that is asked for; None for validation, else test, else training.
+        split: the split that is asked for; None for validation, else test, else training.
         called: the name of the archive or folder.
-        of_folder: see ``class_splits.of_places``.
+        of_folder: see ``class_splits.pick_split``.
 
     Raises:
         DatasetRefused: there are splits, but not the one asked for.
@@ -70,10 +70,12 @@ def of_one_split(
     places = [place_of(label.split("/")[:-1]) for label in labels]
     images = [index for index, label in enumerate(labels) if is_image(label)]
     of_images = [places[index] for index in images]
-    picked = of_places(of_images if of_folder else by_class(of_images), asked, called, called, of_folder=of_folder)
-    if picked is None:
+    choice_and_indices = pick_split(
+        of_images if of_folder else by_class(of_images), split, called, called, of_folder=of_folder
+    )
+    if choice_and_indices is None:
         return labels_of(paths), None
-    choice, indices = picked
+    choice, indices = choice_and_indices
     taken = {images[index] for index in indices}
     others = {group(place.split) for place in of_images} - {group(choice.chosen)}
     for index, label in enumerate(labels):
@@ -83,11 +85,11 @@ def of_one_split(
     return [inner.get(index, "") for index in range(len(paths))], choice
 
 
-def labels_of_uploads(paths: Sequence[str], asked: str | None = None) -> tuple[list[str], list[Choice], list[str]]:
+def labels_of_uploads(paths: Sequence[str], split: str | None = None) -> tuple[list[str], list[Choice], list[str]]:
     """Return labels of uploaded files, which are single files, or files of one or more folders.
 
     Returns:
-        The labels, see ``of_one_split``; the choices of splits; and sentences on folders that lack the split.
+        The labels, see ``labels_of_one_split``; the choices of splits; and sentences on folders that lack the split.
     """
     by_folder: dict[str, list[int]] = {}
     for index, path in enumerate(paths):
@@ -99,7 +101,7 @@ def labels_of_uploads(paths: Sequence[str], asked: str | None = None) -> tuple[l
             continue
         choice, of_folder = None, [""] * len(indices)
         try:
-            of_folder, choice = of_one_split([paths[index] for index in indices], asked, folder, of_folder=True)
+            of_folder, choice = labels_of_one_split([paths[index] for index in indices], split, folder, of_folder=True)
         except DatasetRefused as refused:
             refusals.append(f"{folder} was left out: {lower(str(refused))}")
         choices += [choice] if choice is not None else []

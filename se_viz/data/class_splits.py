@@ -53,15 +53,15 @@ def by_class(places: Sequence[FolderPlace]) -> list[FolderPlace]:
     return [place._replace(below=place.above) if place.flat else place for place in places]
 
 
-def of_places(
-    places: Sequence[FolderPlace], asked: str | None, where: str, called: str, *, of_folder: bool = False
+def pick_split(
+    places: Sequence[FolderPlace], split: str | None, where: str, called: str, *, of_folder: bool = False
 ) -> tuple[splits.Choice, list[int]] | None:
     """Return the choice of a split, and the indices of its images; None where there are no splits.
 
     Args:
         places: see ``by_class``.
-        asked, where, called: see ``splits.of_each``.
-        of_folder: whether splits in several places are no splits, as ``dataset_folder.of_folder`` reads a folder; in
+        split, where, called: see ``splits.indices_of_split``.
+        of_folder: whether splits in several places are no splits, as ``dataset_folder.find_classes`` reads a folder; in
             an archive they are the splits of several classes.
 
     Raises:
@@ -70,5 +70,5 @@ def of_places(
     if of_folder and len({place.around for place in places if place.split}) > 1:
         return None
     # A folder of images with the name of a split may be a class; it is a split if the user asks for that split.
-    parts = ["" if place.flat and asked is None else place.split for place in places]
-    return splits.pick(parts, asked, where, called, loose=True)
+    parts = ["" if place.flat and split is None else place.split for place in places]
+    return splits.pick_split(parts, split, where, called, loose=True)

@@ -7,12 +7,12 @@ from se_viz.data.file_kinds import is_clutter, is_image
 from se_viz.data.folders import holds_image, problems_in, subfolders
 from se_viz.data.rejected import shown
 from se_viz.data.split_names import meaning
-from se_viz.data.splits import choose, said
+from se_viz.data.splits import choice_sentences, choose
 
 _DEEPEST = 4
 
 
-def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
+def find_classes(path: Path, split: str | None) -> tuple[Path, str, list[str]]:
     """Find the folder that holds the class folders, or the tar files.
 
     Folders are splits if they are named as splits and hold class folders. In addition, other folders beside them must
@@ -34,7 +34,7 @@ def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
         with_classes = [name for name in named if _is_full(root / name)]
         flat = [name for name in named if name not in with_classes and holds_image(root / name)]
         others = [name for name in inside if name not in named and holds_image(root / name)]
-        if not with_classes and asked is None:
+        if not with_classes and split is None:
             if flat and not others and root == path:
                 listed = ", ".join(map(shown, flat))
                 about = (
@@ -44,8 +44,8 @@ def of_folder(path: Path, asked: str | None) -> tuple[Path, str, list[str]]:
             continue
         if not with_classes + flat or (others and len({meaning(name) for name in with_classes}) < 2):
             continue
-        chosen = choose(with_classes if asked is None else [*with_classes, *flat], asked, str(root))
-        notes = said([*with_classes, *flat], chosen, shown(root.resolve().name), [*beside, *others])
+        chosen = choose(with_classes if split is None else [*with_classes, *flat], split, str(root))
+        notes = choice_sentences([*with_classes, *flat], chosen, shown(root.resolve().name), [*beside, *others])
         notes += problems_in(root)
         loose = _loose(root) + (_loose(path) if root != path else 0)
         if loose:

@@ -109,7 +109,7 @@ def _chosen_split(source: Mapping[str, object], split: str | None) -> tuple[str,
         keys = ", ".join(map(str, source))
         raise DatasetRefused(f"A {kind} with keys {keys} is not a dataset: give one of its values.")
     chosen = splits.choose(source, split, f"this {kind}")
-    return chosen, splits.said(source, chosen, f"This {kind}")
+    return chosen, splits.choice_sentences(source, chosen, f"This {kind}")
 
 
 def _code(item: str, label: Label | None, classes: Classes | None, listed: int, kind: str) -> int:

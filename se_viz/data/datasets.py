@@ -6,7 +6,7 @@ from pathlib import Path
 
 from se_viz.data import dataset_folder, lists, splits
 from se_viz.data import webdataset as tars
-from se_viz.data.class_splits import by_class, of_places
+from se_viz.data.class_splits import by_class, pick_split
 from se_viz.data.dataset_objects import Indexed, from_object
 from se_viz.data.file_kinds import format_of, is_clutter, is_image, left_out
 from se_viz.data.folders import find_images
@@ -74,7 +74,7 @@ def _is_unnamed_zip(path: Path) -> bool:
 
 
 def _from_folder(path: Path, split: str | None) -> Dataset:
-    root, part, notes = dataset_folder.of_folder(path, split)
+    root, part, notes = dataset_folder.find_classes(path, split)
     name = f"{path.resolve().name}/{part}" if part else root.resolve().name
     archives = sorted(file for file in root.glob("*.tar") if not is_clutter(file.name))
     contents = find_images(root)
@@ -95,7 +95,7 @@ def _from_folder(path: Path, split: str | None) -> Dataset:
 
 def _from_list(path: Path, split: str | None) -> Dataset:
     rows, notes, unlabelled = lists.read(path)
-    taken, said = splits.of_each([row.split for row in rows], split, str(path), shown(path.name))
+    taken, said = splits.indices_of_split([row.split for row in rows], split, str(path), shown(path.name))
     notes += said
     if taken is not None:
         rows = [rows[index] for index in taken]
@@ -118,7 +118,7 @@ def _from_tars(
     if path.is_dir() and kinds and ("" not in by_name.values() or len(kinds) > 1 or asked_for):
         chosen = splits.choose(kinds, split, str(path))
         left = [file.name for file, part in by_name.items() if not part]
-        said += splits.said(kinds, chosen, shown(path.resolve().name), left)
+        said += splits.choice_sentences(kinds, chosen, shown(path.resolve().name), left)
         name, split = name or f"{path.name}/{chosen}", None
         files = [file for file, part in by_name.items() if part == chosen]
     try:
@@ -161,7 +161,7 @@ def _of_samples(
     """
     called, places = shown(path.resolve().name), by_class([sample.place for sample in samples])
     samples = [replace(sample, place=place) for sample, place in zip(samples, places, strict=True)]
-    taken, choice = splits.taken(of_places(places, split, str(path), called), split, called)
+    taken, choice = splits.as_indices(pick_split(places, split, str(path), called), split, called)
     said += choice
     if taken is not None:
         samples = [samples[index].in_split() for index in taken]

@@ -13,19 +13,19 @@ HOW = "use --split, or split= in Python, for another"
 _FIRST = ("val", "test", "train")  # order of preference where the user asks for no split
 
 
-def choose(names: Iterable[str], asked: str | None, where: str) -> str:
+def choose(names: Iterable[str], split: str | None, where: str) -> str:
     """Return the name of the split to take: the one asked for, else validation, test or training.
 
     Args:
         names: names of the splits, each of which has a ``meaning``.
-        asked: one of the names, or a synonym; None if the user asks for no split.
+        split: one of the names, or a synonym; None if the user asks for no split.
         where: the place of the splits, for the error.
 
     Raises:
         DatasetRefused: there is no such split.
     """
     listed = sorted(names)
-    wanted = [asked] if asked is not None else _FIRST
+    wanted = [split] if split is not None else _FIRST
     for want in wanted:
         for alike in (
             lambda name, want=want: name == want,
@@ -36,7 +36,7 @@ def choose(names: Iterable[str], asked: str | None, where: str) -> str:
             if match is not None:
                 return match
     some = ", ".join(listed[:_MOST]) + (", …" if len(listed) > _MOST else "")
-    raise DatasetRefused(f"There is no {asked!r} in {where}; it has {some}.")
+    raise DatasetRefused(f"There is no {split!r} in {where}; it has {some}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Choice:
 
     def sentences(self, how: str = HOW) -> list[str]:
         """Return sentences on the choice; ``how`` says how to take another split."""
-        sentences = said(
+        sentences = choice_sentences(
             [f"{name} ({count:,})" for name, count in self.splits.items()], self.chosen, self.called, how=how
         )
         if self.left:
@@ -71,7 +71,9 @@ class Choice:
         return sentences
 
 
-def said(names: Iterable[str], chosen: str, where: str, ignored: Sequence[str] = (), how: str = HOW) -> list[str]:
+def choice_sentences(
+    names: Iterable[str], chosen: str, where: str, ignored: Sequence[str] = (), how: str = HOW
+) -> list[str]:
     """Return sentences on a choice: which splits there are, which one was taken, how to take another."""
     listed = ", ".join(map(shown, sorted(names)))
     sentences = [f"{where} is split into {listed}: {shown(chosen)} was taken ({how})."]
@@ -81,35 +83,35 @@ def said(names: Iterable[str], chosen: str, where: str, ignored: Sequence[str] =
     return sentences
 
 
-def of_each(
-    written: Sequence[str], asked: str | None, where: str, called: str, *, loose: bool = False
+def indices_of_split(
+    split_names: Sequence[str], split: str | None, where: str, called: str, *, loose: bool = False
 ) -> tuple[list[int] | None, list[str]]:
-    """Find the images of one split, where each image has the name of its split; see ``pick``.
+    """Find the images of one split, where each image has the name of its split; see ``pick_split``.
 
     Returns:
         The indices of the images to take, None for all where there are no splits; and sentences on the choice.
     """
-    return taken(pick(written, asked, where, called, loose=loose), asked, called)
+    return as_indices(pick_split(split_names, split, where, called, loose=loose), split, called)
 
 
-def taken(
-    picked: tuple[Choice, list[int]] | None, asked: str | None, called: str
+def as_indices(
+    choice_and_indices: tuple[Choice, list[int]] | None, split: str | None, called: str
 ) -> tuple[list[int] | None, list[str]]:
-    """Return the result of ``pick`` as the indices of images and sentences, see ``of_each``."""
-    if picked is None:
-        return None, [f"{called} has no splits: all of it was taken."] if asked is not None else []
-    choice, indices = picked
+    """Return the result of ``pick_split`` as the indices of images and sentences, see ``indices_of_split``."""
+    if choice_and_indices is None:
+        return None, [f"{called} has no splits: all of it was taken."] if split is not None else []
+    choice, indices = choice_and_indices
     return indices, choice.sentences()
 
 
-def pick(
-    written: Sequence[str], asked: str | None, where: str, called: str, *, loose: bool = False
+def pick_split(
+    split_names: Sequence[str], split: str | None, where: str, called: str, *, loose: bool = False
 ) -> tuple[Choice, list[int]] | None:
     """Choose one split, where each image has the name of its split.
 
     Args:
-        written: the split of each image as written; "" for an image without one.
-        asked: see ``choose``.
+        split_names: the split of each image as written; "" for an image without one.
+        split: see ``choose``.
         where, called: the name of the source, for an error and for the sentences.
         loose: whether names that are not splits are ignored, such as folders in a tar file. A single split beside such
             names is then taken only when the user asks for it.
@@ -120,15 +122,15 @@ def pick(
     Raises:
         DatasetRefused: there are splits, but not the one asked for.
     """
-    times = Counter(name.strip() for name in written)
-    named = {name for name in times if meaning(name)}
-    others = times.keys() - named
+    times = Counter(name.strip() for name in split_names)
+    known = {name for name in times if meaning(name)}
+    others = times.keys() - known
     unknown = set() if loose else others - {""}
-    there = asked is not None and any(group(name) == group(asked) for name in named | unknown)
-    unclear = loose and bool(others) and len(set(map(meaning, named))) < 2
-    if not there and (not named or unclear) and not (asked is not None and unknown):
+    there = split is not None and any(group(name) == group(split) for name in known | unknown)
+    unclear = loose and bool(others) and len(set(map(meaning, known))) < 2
+    if not there and (not known or unclear) and not (split is not None and unknown):
         return None
-    chosen = choose(named | unknown if asked is not None else named, asked, where)
+    chosen = choose(known | unknown if split is not None else known, split, where)
     same = group(chosen)
     left = {name: count for name, count in times.items() if name in others and group(name) != same}
     choice = Choice(
@@ -138,7 +140,7 @@ def pick(
         sum(left.values()),
         tuple(sorted(name for name in left if name and not loose)),
     )
-    return choice, [index for index, name in enumerate(written) if group(name) == same]
+    return choice, [index for index, name in enumerate(split_names) if group(name) == same]
 
 
 def group(name: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from se_viz.data.class_folders import of_one_split
+from se_viz.data.class_folders import labels_of_one_split
 from se_viz.data.file_kinds import in_turn
 from se_viz.data.images import MAX_BYTES
 from se_viz.data.rejected import DatasetRefused, Refused, lower, shown
@@ -81,7 +81,7 @@ def members(
         limits: an archive beyond them is refused before anything is unpacked.
         wanted: number of members that are read; of more members, those of all folders in turn come first, see
             ``file_kinds.in_turn``.
-        split: the split whose members are read if there are several, see ``class_folders.of_one_split``.
+        split: the split whose members are read if there are several, see ``class_folders.labels_of_one_split``.
         choices: the choice of the split is added to this list before the first member.
 
     Yields:
@@ -245,7 +245,7 @@ def _checked(
     _refuse_overlap(name, archive)
     listed = [info for info in archive.infolist() if not info.filename.endswith(("/", "\\"))]
     try:
-        labels, choice = of_one_split([info.filename for info in listed], split, name)
+        labels, choice = labels_of_one_split([info.filename for info in listed], split, name)
     except DatasetRefused as refused:
         raise ArchiveRefused(name, lower(str(refused)).rstrip(".")) from refused
     files = [(label, info) for label, info in zip(labels, listed, strict=True) if label]

@@ -39,7 +39,7 @@ def is_finished(path: Path, recipe: Recipe) -> bool:
     return path.with_suffix(".safetensors").is_file()
 
 
-def _difference(found: Recipe, asked: Recipe) -> str:
+def _difference(existing: Recipe, recipe: Recipe) -> str:
     """Return the settings that differ, in words: "epochs 60, not 2"."""
-    names = (name for name in Recipe.__slots__ if getattr(found, name) != getattr(asked, name))
-    return "; ".join(f"{name} {getattr(found, name)}, not {getattr(asked, name)}" for name in names)
+    names = (name for name in Recipe.__slots__ if getattr(existing, name) != getattr(recipe, name))
+    return "; ".join(f"{name} {getattr(existing, name)}, not {getattr(recipe, name)}" for name in names)

@@ -67,10 +67,10 @@ class CallGraph(TorchFunctionMode):
             with self:
                 return kernel(*args, **kwargs)
         tensors = [leaf for leaf in tree_iter((args, kwargs)) if isinstance(leaf, Tensor)]
-        taken = [unmapped(tensor) for tensor in with_axes(tensors)]
-        known = [value for tensor in taken if (value := self._known(tensor)) is not None]
-        names = tuple(name for tensor in taken for name in self._values.names(tensor))
-        constants = [t.numel() for t in taken if self._values.get(t) is None and not self._values.names(t)]
+        inputs = [unmapped(tensor) for tensor in with_axes(tensors)]
+        known = [value for tensor in inputs if (value := self._known(tensor)) is not None]
+        names = tuple(name for tensor in inputs for name in self._values.names(tensor))
+        constants = [t.numel() for t in inputs if self._values.get(t) is None and not self._values.names(t)]
         call = Call(
             index=self._clock.tick(),
             function=func,
@@ -82,20 +82,20 @@ class CallGraph(TorchFunctionMode):
         )
         self.calls.append(call)
         may_write = overwrites(func) or kwargs.get("out") is not None
-        before = [t.clone() for t in taken] if len(taken) > 1 and may_write and known else taken
-        versions = [version(t) for t in taken]
+        inputs_before = [t.clone() for t in inputs] if len(inputs) > 1 and may_write and known else inputs
+        versions = [version(t) for t in inputs]
         result = func(*args, **kwargs)
-        if len(taken) < len(tensors) and self._nested.holds_product([*tensors, *tree_iter(result)]):
+        if len(inputs) < len(tensors) and self._nested.holds_product([*tensors, *tree_iter(result)]):
             self.found.unread.append((call.frames, "nested tensors"))
-        written = {id(t) for t, before_call in zip(taken, versions, strict=True) if version(t) != before_call}
+        written = {id(t) for t, before_call in zip(inputs, versions, strict=True) if version(t) != before_call}
         if not known:
             self._values.note_derived(result, names)
             return result
-        made = _made(func, args, result, [tensor for tensor in taken if id(tensor) in written])
-        self._search.look(call, taken, before, made, _argument(args, kwargs, 1, "weight"))
-        for item, tensor in enumerate(made):
+        outputs = _outputs(func, args, result, [tensor for tensor in inputs if id(tensor) in written])
+        self._search.look(call, inputs, inputs_before, outputs, _argument(args, kwargs, 1, "weight"))
+        for item, tensor in enumerate(outputs):
             self.found.quantized |= tensor.is_quantized
-            self._values.note(call, item, tensor, taken, written)
+            self._values.note(call, item, tensor, inputs, written)
         return result
 
     def _known(self, tensor: Tensor) -> Value | None:
@@ -112,8 +112,8 @@ class CallGraph(TorchFunctionMode):
             return handler(*call)
 
 
-def _made(func: Function, args: tuple[Any, ...], result: object, written: list[Tensor]) -> list[Tensor]:
-    """Return the tensors that a call has made, or written to."""
+def _outputs(func: Function, args: tuple[Any, ...], result: object, written: list[Tensor]) -> list[Tensor]:
+    """Return the tensors that a call has returned, or written to."""
     if result is None and not of_several(func) and func is not Tensor.__setitem__:
         return written
     listed = func is Tensor.__setitem__ or result is None

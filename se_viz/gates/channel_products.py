@@ -132,26 +132,26 @@ def overwrites(function: Callable[..., Any]) -> bool:
     return name.partition(".")[0].endswith("_")
 
 
-def find_product(function: Callable[..., Any], taken: Sequence[Tensor], made: Tensor, images: int) -> Product | None:
+def find_product(function: Callable[..., Any], inputs: Sequence[Tensor], output: Tensor, images: int) -> Product | None:
     """Return the product that a call computed, or None.
 
     Args:
         function: the called function.
-        taken: the tensors that it took, as they were before the call.
-        made: the tensor that it returned.
+        inputs: the tensors that it took, as they were before the call.
+        output: the tensor that it returned.
         images: N, the number of images in the pass.
     """
     called = name_of(function)
-    for u, s, layout in _candidates(taken, made):
-        maps = taken[u]
-        factor = factor_of(taken[s], maps.shape, layout)
+    for u, s, layout in _candidates(inputs, output):
+        maps = inputs[u]
+        factor = factor_of(inputs[s], maps.shape, layout)
         if factor is None:
             continue
         wide = factor[:, :, None, None] if layout == "nchw" else factor[:, None, None, :]
         expected = maps / wide if called in _DIVISIONS and s > u else maps * wide
-        result = made
+        result = output
         if called in WITH_ADDITION:
-            result = made - taken[0]
+            result = output - inputs[0]
         zero = not bool(maps.any())
         known = called in _MULTIPLICATIONS or called in WITH_ADDITION
         if factor.shape[1] > 1 and bool((factor == factor[:, :1]).all()) and not bool((factor == factor[:1]).all()):
@@ -167,16 +167,16 @@ def find_product(function: Callable[..., Any], taken: Sequence[Tensor], made: Te
                 factor=factor.detach(),
                 whole=len(maps) == images,
                 divides=divides,
-                large=taken[s].untyped_storage().nbytes() >= maps.numel() * maps.itemsize,
+                large=inputs[s].untyped_storage().nbytes() >= maps.numel() * maps.itemsize,
             )
     return None
 
 
-def _candidates(taken: Sequence[Tensor], made: Tensor) -> Iterator[tuple[int, int, Layout]]:
-    for u, maps in enumerate(taken):
-        if maps.ndim != 4 or not maps.is_floating_point() or made.shape != maps.shape:
+def _candidates(inputs: Sequence[Tensor], output: Tensor) -> Iterator[tuple[int, int, Layout]]:
+    for u, maps in enumerate(inputs):
+        if maps.ndim != 4 or not maps.is_floating_point() or output.shape != maps.shape:
             continue
-        for s, factor in enumerate(taken):
+        for s, factor in enumerate(inputs):
             if s == u or factor is maps or not factor.is_floating_point() or factor.ndim > 4:
                 continue
             if maps.shape[1] > 1 and maps.shape[2] * maps.shape[3] > 1:
@@ -191,21 +191,21 @@ def is_alike(maps: Tensor, layout: Layout = "nchw") -> bool:
     return bool((maps.amax(channels) == maps.amin(channels)).all())
 
 
-def is_scaled(made: Tensor, maps: Tensor) -> bool:
+def is_scaled(output: Tensor, maps: Tensor) -> bool:
     """Return whether maps (N, C, …) equal other maps times a factor that differs between images and channels.
 
     This recognises a gate by its effect, however the product was computed.
     """
-    if made.shape != maps.shape or maps.ndim not in (3, 4) or not (made.is_floating_point() and len(maps) > 1):
+    if output.shape != maps.shape or maps.ndim not in (3, 4) or not (output.is_floating_point() and len(maps) > 1):
         return False
-    u, x = maps.flatten(2), made.flatten(2)
+    u, x = maps.flatten(2), output.flatten(2)
     if u.shape[2] == 1 or u.shape[1] == 1:
         return False
     at = u.abs().argmax(2, keepdim=True)
     largest = u.gather(2, at)
     factor = torch.where(largest == 0, 0, x.gather(2, at) / largest)
     # Relative to the largest number of each channel: an addition to a channel that is nearly zero is not a factor.
-    allowed = _TOLERANCE.get(made.dtype, 1e-5) * x.abs().amax(2, keepdim=True)
+    allowed = _TOLERANCE.get(output.dtype, 1e-5) * x.abs().amax(2, keepdim=True)
 
     def fits(pixels: int) -> bool:
         return bool(((x[:, :, :pixels] - factor * u[:, :, :pixels]).abs() <= allowed).all())

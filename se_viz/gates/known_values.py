@@ -87,17 +87,17 @@ class KnownValues:
             for tensor, value in list(self._values.items())
         )
 
-    def maps_like(self, made: Tensor) -> list[Tensor]:
+    def maps_like(self, maps: Tensor) -> list[Tensor]:
         """Return the other tensors of the pass that still exist and have the same shape."""
-        return [readable(tensor) for tensor in list(self._values) if tensor is not made and tensor.shape == made.shape]
+        return [readable(tensor) for tensor in list(self._values) if tensor is not maps and tensor.shape == maps.shape]
 
-    def note(self, call: Call, item: int, tensor: Tensor, taken: list[Tensor], written: set[int]) -> None:
+    def note(self, call: Call, item: int, tensor: Tensor, sources: list[Tensor], written: set[int]) -> None:
         """Record a tensor that a call has made or written to.
 
         Args:
             call, item: the call, and the position of the tensor among those that it made.
             tensor: the tensor.
-            taken: the tensors that the call took.
+            sources: the tensors that the call took.
             written: the identities of those that it wrote to.
         """
         shape = tensor.shape
@@ -105,7 +105,7 @@ class KnownValues:
         axes = sum(length > 1 for length in shape[1:])
         is_map = bool(maps) and not (axes <= 1 and tensor.numel() < max(maps))
         value = Value(call, item, shape, is_map, None, None)
-        for source in taken:
+        for source in sources:
             known = self._values.get(source)
             # An in-place operation returns the tensor that it took, with other numbers.
             copies = name_of(call.function) in _COPYING and tensor.shape == source.shape
@@ -114,7 +114,7 @@ class KnownValues:
                 # A map that only gave the shape (``expand_as``) is not shown.
                 value.source, value.is_map = known.origin, known.is_map
                 break
-        for source in taken if len(taken) == 1 else ():
+        for source in sources if len(sources) == 1 else ():
             known = self._values.get(source)
             key = self._slice(tensor, source, known) if known is not None else None
             if key is not None:

@@ -25,29 +25,29 @@ SHARED = "its maps are the same for all images"
 
 
 def other_product(
-    function: Callable[..., Any], taken: Sequence[Tensor], values: Sequence[Value | None], made: Tensor, images: int
+    function: Callable[..., Any], inputs: Sequence[Tensor], values: Sequence[Value | None], output: Tensor, images: int
 ) -> str:
     """Return why a call that multiplied maps by numbers computed from the images is no gate, or "".
 
     Args:
         function: the called function.
-        taken: the tensors that it took, as they were before the call.
+        inputs: the tensors that it took, as they were before the call.
         values: what is known of each of them; None if the pass has not computed it from its images.
-        made: the tensor that it returned.
+        output: the tensor that it returned.
         images: N, the number of images in the pass.
     """
-    if not made.is_floating_point() or made.ndim < 3:
+    if not output.is_floating_point() or output.ndim < 3:
         return ""
-    for maps, of_maps in zip(taken, values, strict=True):
-        for factor, of_factor in zip(taken, values, strict=True):
+    for maps, of_maps in zip(inputs, values, strict=True):
+        for factor, of_factor in zip(inputs, values, strict=True):
             if factor is maps or of_factor is None or not factor.is_floating_point() or not maps.is_floating_point():
                 continue
             reason = ""
-            if may_multiply(function) and _fits(maps, made):
+            if may_multiply(function) and _fits(maps, output):
                 shared = of_maps is None or len(maps) == 1 < images
-                reason = _of_one(maps.expand(made.shape), factor, images, shared=shared)
+                reason = _of_one(maps.expand(output.shape), factor, images, shared=shared)
             if not (reason or is_plain(function)) and of_maps is not None:
-                reason = _of_several(maps, factor, made, images)
+                reason = _of_several(maps, factor, output, images)
             if reason:
                 return reason
     return ""
@@ -100,17 +100,17 @@ def _ordered(maps: Tensor, factor: Tensor, images: int) -> Iterator[tuple[Tensor
         yield shown, factor.expand(maps.shape).permute(order)
 
 
-def _of_several(maps: Tensor, factor: Tensor, made: Tensor, images: int) -> str:
+def _of_several(maps: Tensor, factor: Tensor, output: Tensor, images: int) -> str:
     """Return what kind of numbers sₖ a call multiplied K maps by, if it returned Σ sₖ · Uₖ (N, …); otherwise ""."""
-    if made.shape[:1] != (images,) or factor.numel() >= min(maps.numel(), made.numel()):
+    if output.shape[:1] != (images,) or factor.numel() >= min(maps.numel(), output.numel()):
         return ""
-    branches, rest = divmod(maps.numel(), made.numel())
+    branches, rest = divmod(maps.numel(), output.numel())
     per_branch, not_whole = divmod(factor.numel(), images * max(1, branches))
     # One map times one factor per channel is looked for elsewhere.
-    if rest or not_whole or not (per_branch == 1 or (per_branch == made.shape[1] and branches > 1)):
+    if rest or not_whole or not (per_branch == 1 or (per_branch == output.shape[1] and branches > 1)):
         return ""
     shape = (images, branches, per_branch, -1)
-    result = made.reshape(images, per_branch, -1)
+    result = output.reshape(images, per_branch, -1)
     for one in _branches_second(maps, images, branches):
         for weight in _branches_second(factor, images, branches):
             if close(result, (one.reshape(shape) * weight.reshape(shape)).sum(1)):
@@ -129,10 +129,10 @@ def _branches_second(tensor: Tensor, images: int, branches: int) -> Iterator[Ten
                 yield moved
 
 
-def _fits(maps: Tensor, made: Tensor) -> bool:
+def _fits(maps: Tensor, output: Tensor) -> bool:
     """Return whether maps have the shape of a result, or one image or one channel where it has several."""
-    if maps.shape == made.shape:
+    if maps.shape == output.shape:
         return True
-    if maps.ndim != 4 or made.ndim != 4 or maps.shape[2:] != made.shape[2:]:
+    if maps.ndim != 4 or output.ndim != 4 or maps.shape[2:] != output.shape[2:]:
         return False
-    return all(length in (1, whole) for length, whole in zip(maps.shape[:2], made.shape[:2], strict=True))
+    return all(length in (1, whole) for length, whole in zip(maps.shape[:2], output.shape[:2], strict=True))

@@ -45,13 +45,17 @@ class ProductSearch:
         # only rearranged what such a call made.
         self._unexplained: set[Call] = set()
 
-    def look(self, call: Call, taken: list[Tensor], before: list[Tensor], made: list[Tensor], weight: object) -> None:
+    def look(
+        self, call: Call, inputs: list[Tensor], inputs_before: list[Tensor], outputs: list[Tensor], weight: object
+    ) -> None:
         """Record what a call computed; for tensors that do not do what this takes, that they cannot be read."""
         try:
-            self._look_for_products(call, taken, before, made)
-            self._look_at_kind(call, taken, made, weight)
+            self._look_for_products(call, inputs, inputs_before, outputs)
+            self._look_at_kind(call, inputs, outputs, weight)
         except REJECTIONS as error:
-            kinds = dict.fromkeys(type(t).__name__ for t in (*taken, *made) if type(t) not in (Tensor, nn.Parameter))
+            kinds = dict.fromkeys(
+                type(t).__name__ for t in (*inputs, *outputs) if type(t) not in (Tensor, nn.Parameter)
+            )
             if is_out_of_memory(error) or not kinds:
                 raise
             self._found.unread.append((call.frames, f"tensors of the class {', '.join(kinds)}"))
@@ -74,109 +78,117 @@ class ProductSearch:
             self._found.unread.append((frames, ""))
             self._values.note_map(output)
 
-    def _look_at_kind(self, call: Call, taken: list[Tensor], made: list[Tensor], weight: object) -> None:
+    def _look_at_kind(self, call: Call, inputs: list[Tensor], outputs: list[Tensor], weight: object) -> None:
         """Record convolutions and normalisations whose weights are computed from the images, and other orders."""
         if is_convolution(call.function) and (kernels := self._values.get(weight)) and kernels.call:
             self._found.kernels.append(call)
-        if is_normalisation(call.function) and any(v.call for v in map(self._values.get, taken[1:]) if v):
+        if is_normalisation(call.function) and any(v.call for v in map(self._values.get, inputs[1:]) if v):
             self._found.unread.append((call.frames, name_of(call.function)))
-        if len(made) == 1 and may_reorder(call.function) and self._reorders(taken, made[0]):
+        if len(outputs) == 1 and may_reorder(call.function) and self._reorders(inputs, outputs[0]):
             self._found.reordered.append(call.frames)
 
-    def _reorders(self, taken: Sequence[Tensor], made: Tensor) -> bool:
+    def _reorders(self, inputs: Sequence[Tensor], output: Tensor) -> bool:
         """Return whether a call returned the images in another order, or in one that it has computed from them."""
-        source, value = taken[0], self._values.get(taken[0])
-        if value is None or not value.is_map or made.shape != source.shape or len(made) != self._count:
+        source, value = inputs[0], self._values.get(inputs[0])
+        if value is None or not value.is_map or output.shape != source.shape or len(output) != self._count:
             return False
-        indices = [self._values.get(index) for index in taken[1:] if index.shape[:1] == made.shape[:1]]
-        computed = any(index is not None and index.shape == made.shape[:1] for index in indices)
-        return computed or (not torch.equal(made, source) and torch.equal(made, source.flip(0)))
+        indices = [self._values.get(index) for index in inputs[1:] if index.shape[:1] == output.shape[:1]]
+        computed = any(index is not None and index.shape == output.shape[:1] for index in indices)
+        return computed or (not torch.equal(output, source) and torch.equal(output, source.flip(0)))
 
-    def _look_for_products(self, call: Call, taken: list[Tensor], before: list[Tensor], made: list[Tensor]) -> None:
+    def _look_for_products(
+        self, call: Call, inputs: list[Tensor], inputs_before: list[Tensor], outputs: list[Tensor]
+    ) -> None:
         """Record the products of maps and factors among what a call took, and what it made."""
-        if len(taken) == len(made) == 1 and self._rearranges(call, taken[0], made[0]):
+        if len(inputs) == len(outputs) == 1 and self._rearranges(call, inputs[0], outputs[0]):
             return
-        multiplies = may_multiply(call.function) and len(taken) > 1
+        multiplies = may_multiply(call.function) and len(inputs) > 1
         joins = len(call.inputs) > 1 or mixes(call.function)
         if not multiplies and not joins:
             return  # before anything is read: to read a tensor of another class may take a copy
-        made = [readable(tensor) for tensor in made]
-        before = [readable(tensor) for tensor in before]
+        outputs = [readable(tensor) for tensor in outputs]
+        inputs_before = [readable(tensor) for tensor in inputs_before]
         if of_several(call.function):
-            lists = len(taken) // max(1, len(made))
-            groups = [[at * len(made) + item for at in range(lists)] for item in range(len(made))]
+            lists = len(inputs) // max(1, len(outputs))
+            groups = [[at * len(outputs) + item for at in range(lists)] for item in range(len(outputs))]
         else:
-            groups = [list(range(len(taken)))]
-        for item, tensor in enumerate(made):
+            groups = [list(range(len(inputs)))]
+        for item, tensor in enumerate(outputs):
             group = groups[min(item, len(groups) - 1)]
-            if multiplies and self._note_product(call, taken, before, tensor, group, item):
+            if multiplies and self._note_product(call, inputs, inputs_before, tensor, group, item):
                 continue
             if joins:
-                self._check_scaled(call, taken, before, tensor, group)
+                self._check_scaled(call, inputs, inputs_before, tensor, group)
 
     def _note_product(
-        self, call: Call, taken: list[Tensor], before: list[Tensor], made: Tensor, group: Sequence[int], item: int
+        self,
+        call: Call,
+        inputs: list[Tensor],
+        inputs_before: list[Tensor],
+        output: Tensor,
+        group: Sequence[int],
+        item: int,
     ) -> bool:
         """Record a call that may multiply, and return whether this tells all that it computed.
 
-        ``group`` has the positions of the tensors from which ``made``, number ``item`` of the results, was computed.
+        ``group`` has the positions of the tensors from which ``output``, number ``item`` of the results, was computed.
         """
-        product = find_product(call.function, [before[at] for at in group], made, self._count)
+        product = find_product(call.function, [inputs_before[at] for at in group], output, self._count)
         if product is not None:
             product = replace(product, u=group[product.u], s=group[product.s], item=item)
-        if product is not None and not product.whole and self._note_other(call, taken, before, made, group):
+        if product is not None and not product.whole and self._note_other(call, inputs, inputs_before, output, group):
             return True  # maps with other axes in front, and not parts of images
-        u = None if product is None else self._values.get(taken[product.u])
+        u = None if product is None else self._values.get(inputs[product.u])
         # For a part of the images, a factor that was not computed from them is a constant.
-        if product is not None and u is not None and (product.whole or self._values.get(taken[product.s])):
-            maps = before[product.u] if product.layout == "nchw" else before[product.u].movedim(-1, 1)
-            excitation = follow(self._values.get(taken[product.s]), u, maps, product.factor)
+        if product is not None and u is not None and (product.whole or self._values.get(inputs[product.s])):
+            maps = inputs_before[product.u] if product.layout == "nchw" else inputs_before[product.u].movedim(-1, 1)
+            excitation = follow(self._values.get(inputs[product.s]), u, maps, product.factor)
             self._found.events.append(Event(call, product, excitation, u))
             return True
-        if self._note_other(call, taken, before, made, group):
+        if self._note_other(call, inputs, inputs_before, output, group):
             return True
         if product is None and len(call.inputs) > 1:
             self._unexplained.add(call)
-        return product is not None or (is_plain(call.function) and not made.is_complex())
+        return product is not None or (is_plain(call.function) and not output.is_complex())
 
     def _note_other(
-        self, call: Call, taken: list[Tensor], before: list[Tensor], made: Tensor, group: Sequence[int]
+        self, call: Call, inputs: list[Tensor], inputs_before: list[Tensor], output: Tensor, group: Sequence[int]
     ) -> bool:
         """Record a call that multiplied maps by other numbers than a factor per channel, and return whether it did."""
-        values = [self._values.get(taken[at]) for at in group]
-        reason = other_product(call.function, [before[at] for at in group], values, made, self._count)
-        if reason in (PER_BRANCH, SUMMED) and not self._values.has_maps(made.numel()):
+        values = [self._values.get(inputs[at]) for at in group]
+        reason = other_product(call.function, [inputs_before[at] for at in group], values, output, self._count)
+        if reason in (PER_BRANCH, SUMMED) and not self._values.has_maps(output.numel()):
             return False  # a sum over pixels, as of a squeeze that weighs them
         if reason:
             self._found.others.append((call.frames, reason))
         return bool(reason)
 
     def _check_scaled(
-        self, call: Call, taken: list[Tensor], before: list[Tensor], made: Tensor, group: Sequence[int]
+        self, call: Call, inputs: list[Tensor], inputs_before: list[Tensor], output: Tensor, group: Sequence[int]
     ) -> None:
         """Record a call that is not a known product if its output still equals maps times a factor per channel."""
         if self._holds_product(call, steps=4):
             return  # u + s · u, or u + w · (s · u) + b, whose product is seen
-        if self._note_other(call, taken, before, made, group):
+        if self._note_other(call, inputs, inputs_before, output, group):
             return
-        first = before[group[0]]
+        first = inputs_before[group[0]]
         pairs = [
-            (made, before[at])
+            (output, inputs_before[at])
             for at in group
-            if before[at].shape == made.shape and self._values.get(taken[at]) is not None
+            if inputs_before[at].shape == output.shape and self._values.get(inputs[at]) is not None
         ]
-        if adds_first(call.function) and first.shape == made.shape:
-            pairs += [(made - first, maps) for _, maps in pairs]
-            pairs += [(made - first, maps - first) for _, maps in pairs]  # lerp: x + s · (u - x)
-        elif is_convolution(call.function) and made.ndim > 2:
+        if adds_first(call.function) and first.shape == output.shape:
+            pairs += [(output - first, maps) for _, maps in pairs]
+            pairs += [(output - first, maps - first) for _, maps in pairs]  # lerp: x + s · (u - x)
+        elif is_convolution(call.function) and output.ndim > 2:
             # An addition of one number per channel: a bias.
-            pairs += [(_centred(made), _centred(maps)) for _, maps in pairs]
-        elif made.ndim == 4 and (not pairs or mixes(call.function) or call.function is Tensor.__setitem__):
+            pairs += [(_centred(output), _centred(maps)) for _, maps in pairs]
+        elif output.ndim == 4 and (not pairs or mixes(call.function) or call.function is Tensor.__setitem__):
             # Assembled from parts, or computed together.
-            pairs = [(made, maps) for maps in self._values.maps_like(made)]
+            pairs = [(output, maps) for maps in self._values.maps_like(output)]
         # Images may lie beside each other among the channels, (1, N · C, H, W), as for a grouped convolution.
-        folded = made.ndim == 4 and len(made) == 1 < self._count and made.shape[1] % self._count == 0
-        if made.is_complex():
+        folded = output.ndim == 4 and len(output) == 1 < self._count and output.shape[1] % self._count == 0
+        if output.is_complex():
             pairs = [(one.abs(), maps.abs()) for one, maps in pairs]
         if folded:
             pairs = [
@@ -186,17 +198,17 @@ class ProductSearch:
         if any(is_scaled(one, two) for one, two in pairs):
             self._found.unread.append((call.frames, name_of(call.function)))
 
-    def _rearranges(self, call: Call, taken: Tensor, made: Tensor) -> bool:
+    def _rearranges(self, call: Call, source: Tensor, output: Tensor) -> bool:
         """Return whether a call rearranged what an unexplained multiplication has made; record the gate if it is one.
 
         For maps in the order (H, W, N, C) only this shows that each channel was multiplied by one number.
         """
-        value = self._values.get(taken)
-        before = None if value is None else value.origin.call
-        if before not in self._unexplained or made.numel() != taken.numel():
+        value = self._values.get(source)
+        origin = None if value is None else value.origin.call
+        if origin not in self._unexplained or output.numel() != source.numel():
             return False
         self._unexplained.add(call)
-        maps = readable(made)
+        maps = readable(output)
         if len(maps) == self._count and any(is_scaled(maps, other) for other in self._values.maps_like(maps)):
             self._found.unread.append((call.frames, name_of(call.function)))
         return True
@@ -204,13 +216,13 @@ class ProductSearch:
     def _holds_product(self, call: Call, steps: int) -> bool:
         """Return whether an input of a call was made from a product within ``steps`` calls in the same module."""
         products = {id(event.call) for event in self._found.events}
-        made = {id(one): one for value in call.inputs if (one := value.origin.call) is not None}
+        calls = {id(one): one for value in call.inputs if (one := value.origin.call) is not None}
         for _ in range(steps):
-            if products & made.keys():
+            if products & calls.keys():
                 return True
-            made = {
+            calls = {
                 id(inner): inner
-                for one in made.values()
+                for one in calls.values()
                 if one.frames[-1:] == call.frames[-1:]
                 for value in one.inputs
                 if (inner := value.origin.call) is not None

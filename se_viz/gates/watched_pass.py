@@ -76,9 +76,9 @@ class Watch(TorchFunctionMode):
         place = (*frame, func, number)
         products = self._calls.products(place)
         if products:
-            taken = _tensors((args, kwargs))
+            inputs = _tensors((args, kwargs))
             for gate in products:
-                self._read_factors(gate, taken)
+                self._read_factors(gate, inputs)
                 s = sink.kept.get((gate.name, "s"))
                 if gate.name in sink.edits and gate.name not in sink.applied and s is not None and gate.product:
                     args, kwargs = with_factor(gate.product, gate.layout, sink.replace(gate.name, s), args, kwargs)
@@ -86,17 +86,17 @@ class Watch(TorchFunctionMode):
         for gate in products:
             self._read_result(gate, func, args[0] if result is None else result)
         for gate in self._calls.squeezes(place):
-            made = _tensors(result)
-            if gate.z_call is not None and gate.z_call.item < len(made):
-                sink.keep((gate.name, "z"), made[gate.z_call.item])
+            outputs = _tensors(result)
+            if gate.z_call is not None and gate.z_call.item < len(outputs):
+                sink.keep((gate.name, "z"), outputs[gate.z_call.item])
         return result
 
-    def _read_factors(self, gate: Gate, taken: Sequence[Tensor]) -> None:
+    def _read_factors(self, gate: Gate, inputs: Sequence[Tensor]) -> None:
         tap = gate.product
-        if tap is None or max(tap.u, tap.s) >= len(taken):
+        if tap is None or max(tap.u, tap.s) >= len(inputs):
             return
-        maps = taken[tap.u]
-        factor = factor_of(taken[tap.s], maps.shape, gate.layout) if maps.ndim == 4 else None
+        maps = inputs[tap.u]
+        factor = factor_of(inputs[tap.s], maps.shape, gate.layout) if maps.ndim == 4 else None
         if factor is not None:
             self._sink.keep((gate.name, "s"), 1 / factor if tap.divides else factor)
             self._sink.keep((gate.name, "u"), maps)
@@ -110,9 +110,9 @@ class Watch(TorchFunctionMode):
             if u is not None and s is not None:
                 self._sink.keep((gate.name, "x"), u * wide(self._sink.applied.get(gate.name, s), gate.layout))
             return
-        made = _tensors(result)
-        if gate.product is not None and gate.product.item < len(made):
-            self._sink.keep((gate.name, "x"), made[gate.product.item])
+        outputs = _tensors(result)
+        if gate.product is not None and gate.product.item < len(outputs):
+            self._sink.keep((gate.name, "x"), outputs[gate.product.item])
 
 
 def _tensors(values: object) -> list[Tensor]:

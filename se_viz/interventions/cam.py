@@ -158,12 +158,12 @@ def _logits(output: object, images: int, network: str) -> Tensor:
 
 
 @contextmanager
-def _watching(network: nn.Module, taken: MapsOfPass) -> Iterator[None]:
+def _watching(network: nn.Module, maps: MapsOfPass) -> Iterator[None]:
     """Record U and X̃ in the pass of a private network inside the block."""
-    gate = taken.gate
+    gate = maps.gate
     if gate.product is not None:
         # The inner mode comes second, when s has been read of the same call.
-        mode = _Product(taken, gate.product)
+        mode = _Product(maps, gate.product)
         instrument = Instrument(network, (gate,))
         with mode, instrument.capturing(frozenset((gate.name,))) as mode.sink:
             yield
@@ -172,12 +172,12 @@ def _watching(network: nn.Module, taken: MapsOfPass) -> Iterator[None]:
 
     def enter(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         if runs == gate.run:
-            taken.take(first_tensor(args, kwargs))
+            maps.take(first_tensor(args, kwargs))
 
     def leave(_module: nn.Module, _args: object, output: object) -> None:
         nonlocal runs
         if runs == gate.run:
-            taken.give(output)
+            maps.give(output)
         runs += 1
 
     unit = network.get_submodule(gate.path)
@@ -192,26 +192,26 @@ class _Product(TorchFunctionMode):
 
     sink: CaptureBuffer
 
-    def __init__(self, taken: MapsOfPass, product: ProductTap) -> None:
+    def __init__(self, maps: MapsOfPass, product: ProductTap) -> None:
         super().__init__()
-        self._taken, self._product = taken, product
+        self._maps, self._product = maps, product
 
     def __torch_function__(self, func: Function, types: Classes, args: Args = (), kwargs: Kwargs = None) -> object:
         """Run a function, and record U and X̃ if it is the call of the gate."""
-        kwargs, taken = kwargs or {}, self._taken
-        s = self.sink.kept.get((taken.gate.name, "s")) if func is self._product.call.function else None
-        if s is None or taken.u is not None:
+        kwargs, maps = kwargs or {}, self._maps
+        s = self.sink.kept.get((maps.gate.name, "s")) if func is self._product.call.function else None
+        if s is None or maps.u is not None:
             return func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
             u = maps_of(self._product, args, kwargs)
-            taken.take(u)
+            maps.take(u)
         result = func(*args, **kwargs)
         with torch._C.DisableTorchFunction():
             x = made_by(self._product, args, result)
-            taken.give(x)
+            maps.give(x)
             if x is not None and any(x is given for given in tree_leaves((args, kwargs))):
-                taken.in_place(of_u=x is u)
-            if taken.x is not None and taken.u is not None and not is_multiplication(func):
+                maps.in_place(of_u=x is u)
+            if maps.x is not None and maps.u is not None and not is_multiplication(func):
                 # With an addition in the same call X̃ never exists by itself; the gradient by the sum is that by X̃.
-                taken.x.value = taken.u.value * wide(s.detach(), taken.gate.layout)
+                maps.x.value = maps.u.value * wide(s.detach(), maps.gate.layout)
         return result

@@ -68,13 +68,14 @@ class PlannedEdit:
 
 
 def plan_edits(
-    asked: AblationEdits | None, gates: Sequence[Gate], sources: Sources
+    ablation_edits: AblationEdits | None, gates: Sequence[Gate], sources: Sources
 ) -> tuple[tuple[PlannedEdit, ...], tuple[str, ...]]:
     """Return the edits of an ablation, and a sentence on what was left out.
 
     Args:
-        asked: values for each gate, each stage and all; or by name: what ``capture`` takes as its edits, or by a gate,
-            "stage 4" or "all": a value, a list of values, or None for ``DEFAULT``. ``DEFAULT`` for each if not given.
+        ablation_edits: values for each gate, each stage and all; or by name: what ``capture`` takes as its edits, or
+            by a gate, "stage 4" or "all": a value, a list of values, or None for ``DEFAULT``. ``DEFAULT`` for each if
+            not given.
         gates: of the network, in execution order.
         sources: gives means, and s of another image.
 
@@ -86,8 +87,10 @@ def plan_edits(
     """
     planned: list[PlannedEdit] = []
     notes: list[str] = []
-    for name, where, scope, value, edits in _planned(DEFAULT if asked is None else asked, gates):
-        may_lack = asked is None or (isinstance(asked, Mapping) and asked.get(where, edits) is None)
+    for name, where, scope, value, edits in _planned(DEFAULT if ablation_edits is None else ablation_edits, gates):
+        may_lack = ablation_edits is None or (
+            isinstance(ablation_edits, Mapping) and ablation_edits.get(where, edits) is None
+        )
         try:
             fixed = _fixed(edits, gates, sources)
         except NoMean as error:
@@ -110,19 +113,19 @@ def plan_edits(
 _Planned: TypeAlias = tuple[str, str, Scope, float | str, Edits]
 
 
-def _planned(asked: AblationEdits, gates: Sequence[Gate]) -> Iterator[_Planned]:
-    if not isinstance(asked, Mapping):
-        if isinstance(asked, str) or not isinstance(asked, Iterable):
+def _planned(ablation_edits: AblationEdits, gates: Sequence[Gate]) -> Iterator[_Planned]:
+    if not isinstance(ablation_edits, Mapping):
+        if isinstance(ablation_edits, str) or not isinstance(ablation_edits, Iterable):
             raise TypeError(
                 "edits are values for each gate, as [1.0, 'mean'], or a mapping, as {'SE_5_2': 1.0}, not "
-                f"{type(asked).__name__}."
+                f"{type(ablation_edits).__name__}."
             )
-        values = list(asked)  # once, as a generator gives its values once
+        values = list(ablation_edits)  # once, as a generator gives its values once
         for where in _places(gates):
             for value in values:
                 yield _at(where, value)
         return
-    for key, given in asked.items():
+    for key, given in ablation_edits.items():
         if not isinstance(key, str):
             raise KeyError(f"The name of an edit is a text, not {key!r}.")
         if isinstance(given, Mapping) and any(isinstance(part, str) for part in given):
@@ -132,8 +135,8 @@ def _planned(asked: AblationEdits, gates: Sequence[Gate]) -> Iterator[_Planned]:
             yield from (_at(key, one) for one in (DEFAULT if given is None else _several(given)))
 
 
-def _several(given: object) -> "Sequence[Edit]":
-    return cast("Sequence[Edit]", given if isinstance(given, list | tuple) else [given])
+def _several(value: object) -> "Sequence[Edit]":
+    return cast("Sequence[Edit]", value if isinstance(value, list | tuple) else [value])
 
 
 def _places(gates: Sequence[Gate]) -> list[str]:

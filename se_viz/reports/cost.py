@@ -12,28 +12,28 @@ from se_viz.wording import signed
 QUESTION = "What does SE cost this network?"
 
 
-def cost_report(counted: Cost, name: str, side: int, times: Mapping[tuple[int, ...], float] | None = None) -> Report:
+def cost_report(cost: Cost, name: str, side: int, times: Mapping[tuple[int, ...], float] | None = None) -> Report:
     """Compose the report on the cost of SE in a network.
 
     Sentences: what the gates add; the operations of squeeze and scale; the times, if they are given. Notes: how
     multiply-accumulates are counted; the operators that are not counted, if there are any. Tables: ``cost``.
 
     Args:
-        counted: the cost of the network.
+        cost: the cost of the network.
         name: name of the network.
         side: side of its images, in pixels.
         times: milliseconds for one image by the stages that have gates: all of the network, none, and possibly some.
     """
     sentences = (
-        _added(counted, name, side),
-        f"Squeeze and scale add {counted.elementwise / 1e6:.1f} M elementwise operations, which are not counted.",
-        *([_timed(counted, times)] if times else []),
+        _added(cost, name, side),
+        f"Squeeze and scale add {cost.elementwise / 1e6:.1f} M elementwise operations, which are not counted.",
+        *([_timed(cost, times)] if times else []),
     )
     return Report(
         QUESTION,
         lambda: sentences,
-        tables=Later({"cost": partial(cost_table, counted)}),
-        notes=(RULE, *([not_counted(counted.left_out)] if counted.left_out else [])),
+        tables=Later({"cost": partial(cost_table, cost)}),
+        notes=(RULE, *([not_counted(cost.left_out)] if cost.left_out else [])),
         about={"Model": name, "Images": f"one image of {side} × {side} pixels"},
     )
 
@@ -54,9 +54,9 @@ def ratio_formula(channels: Mapping[int, Sequence[int]], r: int, weights: int) -
     return rf"\frac{{2}}{{r}} \sum_s N_s C_s^2 = \frac{{2}}{{{r}}} \left({terms}\right) = {value}"
 
 
-def _added(counted: Cost, name: str, side: int) -> str:
-    params, macs = counted.totals()
-    more_params, more_macs = counted.params - params, counted.macs - macs
+def _added(cost: Cost, name: str, side: int) -> str:
+    params, macs = cost.totals()
+    more_params, more_macs = cost.params - params, cost.macs - macs
     return (
         f"SE adds **{more_params:,}** parameters ({signed(more_params / params, '+.2%')}) and **{more_macs:,}** "
         f"multiply-accumulates ({signed(more_macs / macs, '+.2%')}) to {name}, which without SE has "
@@ -65,9 +65,9 @@ def _added(counted: Cost, name: str, side: int) -> str:
     )
 
 
-def _timed(counted: Cost, times: Mapping[tuple[int, ...], float]) -> str:
+def _timed(cost: Cost, times: Mapping[tuple[int, ...], float]) -> str:
     """Return the sentence on the times; see ``cost_report``."""
-    stages = tuple(stage.stage for stage in counted.stages)
+    stages = tuple(stage.stage for stage in cost.stages)
     gated, plain = times[stages], times[()]
     said = (
         f"On this machine one image takes **{gated:.1f} ms** with these gates and **{plain:.1f} ms** without, "

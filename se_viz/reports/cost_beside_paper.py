@@ -9,20 +9,20 @@ from se_viz.demo.card import Card
 from se_viz.demo.paper_networks import TABLE_2, PaperCost
 
 
-def cost_table(counted: Cost, name: str) -> pd.DataFrame:
+def cost_table(cost: Cost, name: str) -> pd.DataFrame:
     """Return what SE adds to a network, by its own counts, beside what the paper says of SE-ResNet-50.
 
     Args:
-        counted: the cost of the network.
+        cost: the cost of the network.
         name: name of the network.
     """
-    params, macs = counted.totals()
-    last = counted.stages[-1]
-    gates = counted.params - params
+    params, macs = cost.totals()
+    last = cost.stages[-1]
+    gates = cost.params - params
     paper = PaperCost()
     rows = [
         ("parameters of the gates", f"+{_share(gates, params)}", f"+{paper.parameters:.0%}"),
-        ("multiply-accumulates (FLOPs) of the gates", f"+{_share(counted.macs - macs, macs)}", f"+{paper.flops:.2%}"),
+        ("multiply-accumulates (FLOPs) of the gates", f"+{_share(cost.macs - macs, macs)}", f"+{paper.flops:.2%}"),
         (
             "parameters without the gates of the last stage",
             f"+{_share(gates - last.params, params)}",
@@ -32,13 +32,13 @@ def cost_table(counted: Cost, name: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["SE adds", name, "SE-ResNet-50 (paper)"])
 
 
-def cost_sentence(counted: Cost) -> str:
+def cost_sentence(cost: Cost) -> str:
     """Return in one sentence what the gates cost, and which stage has most of their parameters."""
-    params, _ = counted.totals()
-    gates = counted.params - params
-    most = max(counted.stages, key=lambda stage: stage.params)
+    params, _ = cost.totals()
+    gates = cost.params - params
+    most = max(cost.stages, key=lambda stage: stage.params)
     return (
-        f"The gates have {gates:,} of {counted.params:,} parameters; {most.params / max(1, gates):.0%} of these are in "
+        f"The gates have {gates:,} of {cost.params:,} parameters; {most.params / max(1, gates):.0%} of these are in "
         f"stage {most.stage}. The paper removes the gates of the last stage at less than 0.1% top-5 error."
     )
 

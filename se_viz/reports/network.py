@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from se_viz.analysis.cost import Cost, cost
+from se_viz.analysis.cost import Cost
+from se_viz.analysis.cost import cost as measure_cost
 from se_viz.analysis.gate_placement import describe_placement
 from se_viz.figures.block_diagram import block_drawing
 from se_viz.figures.chart import Chart
@@ -24,7 +25,7 @@ def network_report(
     gates: Sequence[str] = (),
     *,
     called: str = "",
-    counted: Cost | None = None,
+    cost: Cost | None = None,
     blocks: Mapping[str, Block] | None = None,
 ) -> Report:
     """Compose the report on a network.
@@ -37,7 +38,7 @@ def network_report(
         model: the model.
         gates: the gates whose blocks are drawn; the first is highlighted in the tree.
         called: name of the network in the tree (default: the model's name).
-        counted: the cost of the network, if it is counted already.
+        cost: the cost of the network, if it is counted already.
         blocks: the blocks of the gates by name, if they are traced already.
 
     Raises:
@@ -46,7 +47,7 @@ def network_report(
     chosen = [model.gate(name) for name in gates]
     traced = blocks or {gate.name: block_of(model.network, gate, model.preprocess.crop) for gate in chosen}
     where = {gate.name: describe_placement(traced[gate.name]) for gate in chosen}
-    count = counted or cost(model.network, model.preprocess.crop[0], model.gates)
+    count = cost or measure_cost(model.network, model.preprocess.crop[0], model.gates)
     charts: dict[str, Callable[[], Chart]] = {
         "gates": partial(gate_tree, called or model.name, model.gates, gates[0] if gates else "")
     }
@@ -61,19 +62,19 @@ def network_report(
     )
 
 
-def summary(model: Model, counted: Cost) -> str:
+def summary(model: Model, cost: Cost) -> str:
     """Return a sentence on the number of gates, their properties and their cost."""
     gates = model.gates
     stages = {gate.stage for gate in gates}
-    params, macs = sum(stage.params for stage in counted.stages), sum(stage.macs for stage in counted.stages)
-    share = macs / counted.macs
+    params, macs = sum(stage.params for stage in cost.stages), sum(stage.macs for stage in cost.stages)
+    share = macs / cost.macs
     little = "less than 0.01%" if 0 < share < 1e-4 else f"{share:.2%}"
     return (
         f"{len(gates)} {'gate' if len(gates) == 1 else 'gates'} in {len(stages)} "
         f"{'stage' if len(stages) == 1 else 'stages'}: squeeze {_mixed(gate.squeeze for gate in gates)}, "
         f"{_mixed(gate.gate_function for gate in gates)}, {_ratios(gates)}. "
-        f"{'It contains' if len(gates) == 1 else 'They contain'} {params:,} of {counted.params:,} parameters "
-        f"({params / counted.params:.1%}) and {'accounts' if len(gates) == 1 else 'account'} for {little} of the "
+        f"{'It contains' if len(gates) == 1 else 'They contain'} {params:,} of {cost.params:,} parameters "
+        f"({params / cost.params:.1%}) and {'accounts' if len(gates) == 1 else 'account'} for {little} of the "
         f"multiply-accumulates."
     )
 

@@ -107,20 +107,20 @@ def gates_table(model: Model) -> pd.DataFrame:
     )
 
 
-def cost_table(counted: Cost) -> pd.DataFrame:
+def cost_table(cost: Cost) -> pd.DataFrame:
     """Return a row for the network without its gates, for the gates of each stage, and for the network with them.
 
     Columns: part, gates, channels (the numbers of channels C of these gates), parameters, share (what is added to the
     parameters without SE; 0 in the first row), MACs (of one image).
     """
-    params, macs = counted.totals()
+    params, macs = cost.totals()
     rows = [("without SE", 0, "", params, 0.0, macs)]
-    for stage in counted.stages:
+    for stage in cost.stages:
         name = f"stage {stage.stage}, {stage.gates} {'gate' if stage.gates == 1 else 'gates'}"
         channels = ", ".join(map(str, stage.channels))
         rows.append((name, stage.gates, channels, stage.params, stage.params / params, stage.macs))
-    gates = sum(stage.gates for stage in counted.stages)
-    rows.append(("with SE", gates, "", counted.params, counted.params / params - 1, counted.macs))
+    gates = sum(stage.gates for stage in cost.stages)
+    rows.append(("with SE", gates, "", cost.params, cost.params / params - 1, cost.macs))
     return pd.DataFrame(rows, columns=["part", "gates", "channels", "parameters", "share", "MACs"])
 
 

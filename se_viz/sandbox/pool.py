@@ -157,15 +157,15 @@ def _exchange(child: Child, call: list[memoryview], limits: Limits, stop: Should
     return answer
 
 
-def _check(stop: ShouldCancel, limits: Limits, asked: float, begun: float | None) -> None:
-    """Raise Ended if a call that was sent at ``asked`` and started at ``begun`` (None: not yet) must end now."""
+def _check(stop: ShouldCancel, limits: Limits, sent_at: float, started_at: float | None) -> None:
+    """Raise Ended if a call that was sent at ``sent_at`` and started at ``started_at`` (None: not yet) must end now."""
     now = time.monotonic()
     # A process that exits waits for its threads.
     if stop() or not threading.main_thread().is_alive():
         raise limit_error("cancelled", limits)
-    if begun is None and now > asked + _STARTING:
+    if started_at is None and now > sent_at + _STARTING:
         raise Ended("unavailable", f"needs a child process, but none was ready within {_STARTING} s")
-    if begun is not None and now > begun + limits.wall:
+    if started_at is not None and now > started_at + limits.wall:
         raise limit_error("time", limits, limits.wall)
 
 

@@ -114,21 +114,21 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-def check_answer(response: requests.Response, asked: str) -> None:
+def check_answer(response: requests.Response, request_url: str) -> None:
     """Raise DownloadFailed for an error response, from the server that was asked or one that it redirects to."""
     code, url = response.status_code, response.url
     host = _host(url)
     if code < 400:
         return
     if code == http.HTTPStatus.NOT_FOUND:
-        raise DownloadFailed(f"{url} does not exist (404){_mirror(asked)}.")
+        raise DownloadFailed(f"{url} does not exist (404){_mirror(request_url)}.")
     if code in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
-        way = "set HF_TOKEN to a token that may read it" if _of_hub(asked) else OWN_FILE.removeprefix("or ")
+        way = "set HF_TOKEN to a token that may read it" if _of_hub(request_url) else OWN_FILE.removeprefix("or ")
         raise DownloadFailed(f"{host} requires permission for {url} ({code}): {way}.")
     if code == http.HTTPStatus.TOO_MANY_REQUESTS:
         wait = number(response.headers.get("Retry-After"))
         when = f"in {wait} seconds" if wait else "in a few minutes"
-        token = ", or set HF_TOKEN" if _of_hub(asked) else ""
+        token = ", or set HF_TOKEN" if _of_hub(request_url) else ""
         raise DownloadFailed(f"{host} received too many requests from this address (429): try again {when}{token}.")
     if code >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         raise DownloadFailed(f"{host} returned a server error ({code}). Try again later.")

@@ -34,9 +34,7 @@ def page(header: PageHeader) -> None:
     model = header.model
     name = header.gate()
     block = walks.block(model, name)
-    report = network_report(
-        model, [name], called=called(model), counted=walks.network_cost(model), blocks={name: block}
-    )
+    report = network_report(model, [name], called=called(model), cost=walks.network_cost(model), blocks={name: block})
     header.answer.markdown(" ".join(map(emphasised, report.sentences)))
     rule, *left_out = report.notes
     for sentence in left_out:

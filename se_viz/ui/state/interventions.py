@@ -94,12 +94,12 @@ def _of_channels(
     _profiles: ClassProfiles | None,
     key: str,
     sha256: str,
-    asked: Literal["attribution", "curves"],
+    quantity: Literal["attribution", "curves"],
     about: tuple[Any, ...],
 ) -> Future[Any]:
     del key, sha256
     gate, target, method, baseline = about[:4]
-    measure = attribute if asked == "attribution" else partial(faithfulness, points=_POINTS, repeats=_REPEATS)
+    measure = attribute if quantity == "attribution" else partial(faithfulness, points=_POINTS, repeats=_REPEATS)
     settings = {"target": target, "method": method, "baseline": baseline, "profiles": _profiles}
     return device_queue.line(str(_model.device)).submit(partial(measure, _model, [_image], gate, **settings))
 

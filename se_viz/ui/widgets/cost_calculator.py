@@ -104,8 +104,8 @@ def _chosen(stages: Sequence[int], *, last: bool) -> tuple[int, ...]:
     return tuple(stages if last or len(stages) == 1 else stages[:-1])
 
 
-def _show(counted: Cost, network: str, side: int, times: cost_queue.Times | None) -> None:
-    report = cost_report(counted, network, side, times)
+def _show(cost: Cost, network: str, side: int, times: cost_queue.Times | None) -> None:
+    report = cost_report(cost, network, side, times)
     for sentence in report.sentences:
         st.markdown(emphasised(sentence))
     st.dataframe(report.tables["cost"], hide_index=True, column_config=_COLUMNS)

@@ -25,7 +25,7 @@ from se_viz.ui.state.visitor import session_id
 BATCH = 16  # images of a batch: captures of other sessions wait for at most this many
 _LAST = "last_pass"  # in the session: the folder of the last pass, and how it ended
 _ACCOUNTS = "accounts_of_passes"  # in the session, by folder: what a pass counted and left out
-_ASKED = "requested_pass"  # in the session: the pass that was requested and has not ended
+_PENDING = "requested_pass"  # in the session: the pass that was requested and has not ended
 _making: dict[Path, str] = {}  # the session that makes the class profiles of a folder
 _ended = Condition()
 _SECONDS = 0.5  # between two looks at whether a click has ended a run that waits
@@ -78,13 +78,13 @@ def named(model: Model) -> str:
 
 def requested(model: Model) -> Request | None:
     """Return the requested pass, if it is of this model."""
-    asked: Request | None = st.session_state.get(_ASKED)
-    return asked if asked is not None and asked.model == named(model) else None
+    pending: Request | None = st.session_state.get(_PENDING)
+    return pending if pending is not None and pending.model == named(model) else None
 
 
-def request(asked: Request) -> None:
+def request(pending: Request) -> None:
     """Record what to make. Callbacks run before the page does, so no other click can come in between."""
-    st.session_state[_ASKED] = asked
+    st.session_state[_PENDING] = pending
 
 
 def offer(out: Path, shard: int, first: str, key: str, ask: Callable[[bool], None]) -> None:
@@ -130,13 +130,13 @@ def go_on(model: Model, find: Callable[[tuple[str, ...]], PassInput | None]) -> 
         model: the model of the page.
         find: returns the images of a request by their choice; None if they are not available.
     """
-    asked, other = requested(model), st.session_state.get(_ASKED)
-    if asked is not None and (source := find(asked.source)):
+    pending, other = requested(model), st.session_state.get(_PENDING)
+    if pending is not None and (source := find(pending.source)):
         st.caption(escape_markdown(source.about))
-        _make(model, source, asked)
-    elif asked is not None:
+        _make(model, source, pending)
+    elif pending is not None:
         st.info(
-            escape_markdown(f"The images for the class profiles of {asked.images} are not here: choose them again.")
+            escape_markdown(f"The images for the class profiles of {pending.images} are not here: choose them again.")
         )
     elif other:
         st.info(
@@ -147,10 +147,10 @@ def go_on(model: Model, find: Callable[[tuple[str, ...]], PassInput | None]) -> 
 
 
 def _stop() -> None:
-    st.session_state.pop(_ASKED, None)
+    st.session_state.pop(_PENDING, None)
 
 
-def _make(model: Model, source: PassInput, asked: Request) -> None:
+def _make(model: Model, source: PassInput, pending: Request) -> None:
     """Make the requested class profiles, and run the page again, unless another session makes them."""
     out = source.out
     if not _reserve(out):
@@ -158,9 +158,9 @@ def _make(model: Model, source: PassInput, asked: Request) -> None:
         st.info("Another session is making these class profiles. Open the page again when they are finished.")
         return
     try:
-        if asked.restart:
+        if pending.restart:
             discard(out)
-            st.session_state[_ASKED] = replace(asked, restart=False)  # only once, not at every rerun
+            st.session_state[_PENDING] = replace(pending, restart=False)  # only once, not at every rerun
         st.session_state[_LAST] = (out, "stopped")  # until another outcome is recorded
         _run(model, source)
         st.session_state[_LAST] = (out, "finished")
