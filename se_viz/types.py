@@ -20,8 +20,11 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 Int8s: TypeAlias = npt.NDArray[np.int8]
 Int32s: TypeAlias = npt.NDArray[np.int32]
 Int64s: TypeAlias = npt.NDArray[np.int64]
+UInt8s: TypeAlias = npt.NDArray[np.uint8]
 UInt32s: TypeAlias = npt.NDArray[np.uint32]
 UInt64s: TypeAlias = npt.NDArray[np.uint64]
+AnyInts: TypeAlias = npt.NDArray[np.integer]
+"""Integers of any size."""
 Positions: TypeAlias = npt.NDArray[np.intp]
 """Positions along an axis of another array."""
 

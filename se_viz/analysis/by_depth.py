@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.analysis.class_noise import ClassNoise, class_noise
 from se_viz.analysis.class_similarity import class_similarity
@@ -13,6 +12,7 @@ from se_viz.analysis.selectivity import variance
 from se_viz.analysis.significance import expected_eta2, test_selectivity
 from se_viz.gates.gate_functions import SOFTMAX
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Histogram
+from se_viz.types import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def saturation(gate: GateProfile, classes_at_once: int = 32) -> Saturation:
         some = slice(start, start + classes_at_once)
         histogram, counted = gate.histogram(some), nonempty[some]
 
-        def share(low: float, high: float, of: Histogram = histogram) -> npt.NDArray[np.float64]:
-            within: npt.NDArray[np.float64] = share_below(of, high * scale) - share_below(of, low * scale)
+        def share(low: float, high: float, of: Histogram = histogram) -> Floats:
+            within: Floats = share_below(of, high * scale) - share_below(of, low * scale)
             return np.asarray(within.mean(axis=1))
 
         near_0 += float(weights[some][counted] @ share(-CLOSE, CLOSE)[counted])

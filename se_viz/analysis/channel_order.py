@@ -3,9 +3,10 @@
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
+
+from se_viz.types import Float32s, Positions
 
 Order: TypeAlias = Literal["index", "mean", "variance", "similarity"]
 
@@ -16,7 +17,7 @@ _MOST_MARKED = 10
 _SEEN = 1e-4  # standard deviations of s below this may be rounding
 
 
-def order_channels(s: npt.NDArray[np.float32], by: Order) -> npt.NDArray[np.intp]:
+def order_channels(s: Float32s, by: Order) -> Positions:
     """Return the channel indices (C,) in an order.
 
     Args:
@@ -31,7 +32,7 @@ def order_channels(s: npt.NDArray[np.float32], by: Order) -> npt.NDArray[np.intp
         if by == "variance":
             return np.argsort(-s.var(axis=0), kind="stable")
     if by == "similarity" and s.shape[1] > 1 and np.isfinite(s).all():
-        leaves: npt.NDArray[np.intp] = leaves_list(linkage(pdist(s.T), method="ward")).astype(np.intp)
+        leaves: Positions = leaves_list(linkage(pdist(s.T), method="ward")).astype(np.intp)
         # A dendrogram has no left and right. The end with larger s comes first, so that the order does not flip
         # between gates.
         ends = max(1, len(leaves) // 10)
@@ -40,7 +41,7 @@ def order_channels(s: npt.NDArray[np.float32], by: Order) -> npt.NDArray[np.intp
     return np.arange(s.shape[1])
 
 
-def most_varying(s: npt.NDArray[np.float32]) -> dict[int, float]:
+def most_varying(s: Float32s) -> dict[int, float]:
     """Return the channels whose s varies most between the images, most first, each with its standard deviation.
 
     They are a tenth of the channels, at most ten.

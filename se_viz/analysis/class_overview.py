@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.analysis.class_similarity import class_similarity, most_dissimilar, tree
 from se_viz.analysis.resemblance import Patterns
 from se_viz.profiles.class_profiles import GateProfile
+from se_viz.types import AnyFloats, Float32s, Floats, Positions
 
 MOST_ROWS = 60  # a heatmap of 1,000 rows cannot be read
 
@@ -24,9 +24,9 @@ class Overview:
         most_dissimilar: the two classes that are least alike, see ``class_similarity.most_dissimilar``.
     """
 
-    nonempty: npt.NDArray[np.intp]
+    nonempty: Positions
     patterns: Patterns
-    similarity: npt.NDArray[np.float32]
+    similarity: Float32s
     most_dissimilar: tuple[int, int] | None
 
     @classmethod
@@ -38,7 +38,7 @@ class Overview:
         apart = most_dissimilar(similarity, moments.count)
         return cls(nonempty, Patterns.of(moments.mean[nonempty]), similarity, apart)
 
-    def rows_to_draw(self, chosen: Sequence[int]) -> npt.NDArray[np.intp]:
+    def rows_to_draw(self, chosen: Sequence[int]) -> Positions:
         """Return the classes to draw (R,), ascending: all with images, or the 60 most similar to a chosen one."""
         if len(self.nonempty) <= MOST_ROWS:
             return self.nonempty
@@ -47,7 +47,7 @@ class Overview:
         closest[listed] = 2  # above any similarity, so that the chosen ones are among them
         return np.sort(self.nonempty[np.argsort(-closest[self.nonempty], kind="stable")[:MOST_ROWS]])
 
-    def most_similar_class(self, mean: npt.NDArray[np.floating]) -> tuple[int, float] | None:
+    def most_similar_class(self, mean: AnyFloats) -> tuple[int, float] | None:
         """Return the class that the mean s of a group (C,) resembles most, and its resemblance (see ``Patterns``).
 
         None if no class differs from the mean over classes, or if the group does not.
@@ -70,10 +70,10 @@ class Kin:
         means: mean s (R, C) of ``ordered``; the channel with the highest mean comes first.
     """
 
-    rows: npt.NDArray[np.intp]
-    links: npt.NDArray[np.float64]
-    ordered: npt.NDArray[np.intp]
-    means: npt.NDArray[np.float64]
+    rows: Positions
+    links: Floats
+    ordered: Positions
+    means: Floats
 
 
 def kin(gate: GateProfile, overview: Overview, chosen: Sequence[int]) -> Kin | None:

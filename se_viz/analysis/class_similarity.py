@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from se_viz.profiles.class_profiles import ClassProfiles
-from se_viz.types import Floats
+from se_viz.types import AnyFloats, Counts, Floats, Positions
 
 
 def class_similarity(mean: Floats, centred: bool = True) -> Floats:
@@ -31,7 +30,7 @@ def class_similarity(mean: Floats, centred: bool = True) -> Floats:
     return similarity
 
 
-def most_dissimilar(similarity: npt.NDArray[np.floating], counts: npt.NDArray[np.int64]) -> tuple[int, int] | None:
+def most_dissimilar(similarity: AnyFloats, counts: Counts) -> tuple[int, int] | None:
     """Return the two least similar classes of those with two images or more; None if there are no two.
 
     Args:
@@ -53,7 +52,7 @@ class Tree:
         links: (K − 1, 4) as returned by ``scipy.cluster.hierarchy.linkage``; heights are 1 − similarity.
     """
 
-    order: npt.NDArray[np.intp]
+    order: Positions
     links: Floats
 
 

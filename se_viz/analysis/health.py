@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.analysis import health_sentences as words
 from se_viz.analysis.outliers import exceptions
 from se_viz.analysis.verdicts import CLOSE, STILL, Verdict, definitions
 from se_viz.gates.gate_functions import SOFTMAX, range_of
-from se_viz.types import Floats
+from se_viz.types import AnyFloats, Floats
 from se_viz.wording import counted
 
 __all__ = ["CLOSE", "Health", "health"]
@@ -56,7 +55,7 @@ class Health:
         return f"Over {counted(self.images, 'image')} {subject} is **{self.verdict}**. {self.meaning}"
 
 
-def health(s: npt.NDArray[np.floating], function: str = "") -> Health:
+def health(s: AnyFloats, function: str = "") -> Health:
     """Judge a gate by its excitation weights.
 
     Args:

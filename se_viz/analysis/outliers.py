@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.analysis.verdicts import FEW, JUMP
-from se_viz.types import Bools
+from se_viz.types import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Exceptions:
         return _few(self.channels)
 
 
-def exceptions(off: npt.NDArray[np.float64], within: float, scale: npt.NDArray[np.float64] | float = 1.0) -> Exceptions:
+def exceptions(off: Floats, within: float, scale: Floats | float = 1.0) -> Exceptions:
     """Find the images and channels that deviate by more than a distance.
 
     Args:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.data.class_folders import folder_of
-from se_viz.types import AnyFloats
+from se_viz.types import AnyFloats, Float32s, Floats
 
 _TINY = 1e-14
 
@@ -22,9 +21,9 @@ class Patterns:
         lengths: norms of the rows of ``apart`` (K,).
     """
 
-    common: npt.NDArray[np.float64]
-    apart: npt.NDArray[np.float32]
-    lengths: npt.NDArray[np.float64]
+    common: Floats
+    apart: Float32s
+    lengths: Floats
 
     @classmethod
     def of(cls, classes: AnyFloats) -> "Patterns":
@@ -34,7 +33,7 @@ class Patterns:
         each -= each.mean(axis=1, keepdims=True)
         return cls(common, each.astype(np.float32), np.linalg.norm(each, axis=1))
 
-    def resemblance(self, mean: AnyFloats) -> npt.NDArray[np.float64]:
+    def resemblance(self, mean: AnyFloats) -> Floats:
         """Return the resemblance (K,) of the mean s of a group (C,) to each class, −1 to 1, exact to six digits.
 
         It is the correlation, over channels, of the group's difference from the mean over classes with each class's

@@ -3,20 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import scipy
 from scipy.sparse import csr_array
 
 from se_viz.analysis.selectivity import STILL, variance
 from se_viz.profiles.class_profiles import ClassProfiles, GateProfile, Moments
-from se_viz.types import Floats
+from se_viz.types import AnyInts, Counts, Floats, Positions
 
 LEVEL = 0.95  # share of the random labellings that are below the limit
 TIMES = 199  # random labellings
 
 
-def expected_eta2(counts: npt.NDArray[np.int64]) -> float:
+def expected_eta2(counts: Counts) -> float:
     """Return the mean of η² over all assignments of the labels, (K − 1) / (N − 1), from image counts (K,)."""
     classes, images = int((counts > 0).sum()), int(counts.sum())
     return (classes - 1) / (images - 1) if images > 1 else float("nan")
@@ -71,9 +70,7 @@ def f_test(moments: Moments) -> SelectivityTest:
     return SelectivityTest(share, np.where(np.isnan(share), np.nan, null.ppf(LEVEL)), null.sf(share), shuffled=False)
 
 
-def permutation(
-    gate: GateProfile, labels: npt.NDArray[np.integer], times: int = TIMES, seed: int = 0
-) -> SelectivityTest:
+def permutation(gate: GateProfile, labels: AnyInts, times: int = TIMES, seed: int = 0) -> SelectivityTest:
     """Return the test made by shuffling the labels of the single images.
 
     Args:
@@ -91,7 +88,7 @@ def permutation(
     _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     columns, ones = np.arange(len(s)), np.ones(len(s))
 
-    def between(codes: npt.NDArray[np.intp]) -> Floats:
+    def between(codes: Positions) -> Floats:
         member = csr_array((ones, (codes, columns)), shape=(len(counts), len(s)))
         sums: Floats = (np.square(member @ s) / counts[:, None]).sum(axis=0)
         return sums

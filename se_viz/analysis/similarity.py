@@ -1,9 +1,8 @@
 """Comparison of gates of different networks, whose channels do not correspond to each other."""
 
 import numpy as np
-import numpy.typing as npt
 
-from se_viz.types import AnyFloats
+from se_viz.types import AnyFloats, Floats
 
 
 def effective_rank(s: AnyFloats) -> float:
@@ -51,7 +50,7 @@ def linear_cka(a: AnyFloats, b: AnyFloats) -> float:
 _TINY = 1e-12  # rounding error of double precision
 
 
-def _centred(s: AnyFloats) -> npt.NDArray[np.float64]:
+def _centred(s: AnyFloats) -> Floats:
     wide = s.astype(np.float64)
-    centred: npt.NDArray[np.float64] = wide - wide.mean(axis=0)
+    centred: Floats = wide - wide.mean(axis=0)
     return centred

@@ -5,13 +5,13 @@ the EXIF orientation is applied, and large images are reduced.
 """
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 
 from se_viz.data.tiff import misread
 from se_viz.data.transparency import LowBytesLost, clear_colour
+from se_viz.types import AnyInts, UInt8s
 
 WORKING_SIDE = 512
 
@@ -132,13 +132,13 @@ def _with_clear_colour_of_8_bits(image: Image.Image) -> Image.Image:
     return image
 
 
-def _sixteen_bit(image: Image.Image) -> npt.NDArray[np.integer] | None:
+def _sixteen_bit(image: Image.Image) -> AnyInts | None:
     """Return the values (H, W), 0–65535, of an image with more than 8 bits per pixel; None for an 8-bit image."""
     if image.mode == "F":
         raise RangeUnknown("it holds fractions (mode F) of unknown range; scale it to 0–255 and mode L")
     if image.mode != "I" and not image.mode.startswith("I;16"):
         return None
-    shades: npt.NDArray[np.integer] = np.asarray(image)
+    shades: AnyInts = np.asarray(image)
     if image.mode != "I" or not shades.size:
         return shades
     low, high = int(shades.min()), int(shades.max())
@@ -154,7 +154,7 @@ def _sixteen_bit(image: Image.Image) -> npt.NDArray[np.integer] | None:
     return shades
 
 
-def _in_8_bits(shades: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+def _in_8_bits(shades: AnyInts) -> UInt8s:
     """Return values (H, W) in 0–65535 scaled to 0–255 and rounded."""
     scaled = np.empty(shades.shape, np.uint8)
     for row in range(0, len(shades), _ROWS_AT_ONCE):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 from torch import Tensor
 
@@ -19,7 +18,7 @@ from se_viz.data.object_labels import SEVERAL, Classes, Label, as_label, classes
 from se_viz.data.python_images import InputRefused, rgb_image
 from se_viz.data.rejected import DatasetRefused
 from se_viz.data.split_names import meaning
-from se_viz.types import Int32s
+from se_viz.types import Int32s, Positions
 
 _PAIR = 2
 _TRIED = 8
@@ -68,7 +67,7 @@ def from_object(source: object, split: str | None) -> Dataset:
     if not several and classes is None and targets is not None:
         classes = Classes.of_targets(known, kind)
     labels = _labels(known, classes, count)
-    order: npt.NDArray[np.intp] = np.argsort(labels, kind="stable")
+    order: Positions = np.argsort(labels, kind="stable")
     # The first item that can be read, as item 0 may be broken.
     tried = (_item(source, kind, int(number)) for number in order[:_TRIED])
     first = next((item for item in tried if not isinstance(item, str)), None)

@@ -14,8 +14,9 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
+
+from se_viz.types import Int64s, UInt8s
 
 Split: TypeAlias = Literal["train", "val"]
 
@@ -45,8 +46,8 @@ class Labelled:
         sha256: sha256 of each file, hexadecimal (N,); empty for images that were not read from files.
     """
 
-    pixels: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
+    pixels: UInt8s
+    labels: Int64s
     names: tuple[str, ...]
     sha256: tuple[str, ...] = ()
 
@@ -54,7 +55,7 @@ class Labelled:
         return len(self.labels)
 
 
-def load(path: Path, split: Split, pixels: Callable[[Image.Image], npt.NDArray[np.uint8]]) -> Labelled:
+def load(path: Path, split: Split, pixels: Callable[[Image.Image], UInt8s]) -> Labelled:
     """Decode a whole split into memory, sorted by class and file name.
 
     Args:
@@ -67,7 +68,7 @@ def load(path: Path, split: Split, pixels: Callable[[Image.Image], npt.NDArray[n
     """
     read = _from_tar if path.is_file() else _from_folder
 
-    def decode(item: tuple[str, bytes]) -> tuple[str, str, npt.NDArray[np.uint8]]:
+    def decode(item: tuple[str, bytes]) -> tuple[str, str, UInt8s]:
         name, content = item
         with Image.open(io.BytesIO(content)) as image:
             return name, hashlib.sha256(content).hexdigest(), pixels(image.convert("RGB"))

@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image, ImageFile
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
 from se_viz.data.colours import upright_rgb
+from se_viz.types import UInt8s
 
 Interpolation: TypeAlias = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
@@ -52,7 +52,7 @@ class Preprocess:
         cropped: Image.Image = self._geometry(image if plain else upright_rgb(image))
         return cropped
 
-    def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+    def pixels(self, image: Image.Image) -> UInt8s:
         """Return ``center_crop`` as uint8 (3, H, W)."""
         return np.ascontiguousarray(np.asarray(self.center_crop(image)).transpose(2, 0, 1))
 

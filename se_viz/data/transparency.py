@@ -10,8 +10,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, PngImagePlugin
+
+from se_viz.types import Bools
 
 _STRETCH = {"L;2": 85, "L;4": 17}
 _HIGH, _LOW = "RGB;16B", "RGB;16L"  # raw modes that unpack the high and the low byte of a value in PNG's byte order
@@ -94,15 +95,15 @@ def _read_again(image: PngImagePlugin.PngImageFile) -> Image.Image | None:
     return _of_file(content, rawmode) if same else None
 
 
-def _differ(image: Image.Image, colour: list[int]) -> npt.NDArray[np.bool_]:
+def _differ(image: Image.Image, colour: list[int]) -> Bools:
     """Return where (H, W) an 8-bit image has another colour."""
-    differs: npt.NDArray[np.bool_] = np.zeros(image.size[::-1], np.bool_)
+    differs: Bools = np.zeros(image.size[::-1], np.bool_)
     for plane, value in zip(image.split(), colour, strict=True):
         differs |= np.asarray(plane) != np.uint8(value)
     return differs
 
 
-def _opaque(pixels: npt.NDArray[np.bool_]) -> Image.Image:
+def _opaque(pixels: Bools) -> Image.Image:
     return Image.fromarray(np.where(pixels, np.uint8(255), np.uint8(0)))
 
 

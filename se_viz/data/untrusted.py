@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from PIL import AvifImagePlugin, Image
 
 from se_viz import sandbox
@@ -34,7 +33,7 @@ from se_viz.data.rejected import shown
 from se_viz.data.splits import Choice
 from se_viz.data.zip_archive import ArchiveRefused
 from se_viz.sandbox import Ended, Limits
-from se_viz.types import ShouldCancel
+from se_viz.types import Array, ShouldCancel
 
 Outcome: TypeAlias = InputImage | ImageRefused
 
@@ -168,7 +167,7 @@ def _outcome(name: str, content: bytes, answer: object) -> Outcome | int:
     return _invalid(name)
 
 
-def _is_image(array: npt.NDArray[Any]) -> bool:
+def _is_image(array: Array) -> bool:
     return array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3 and array.size > 0
 
 

@@ -1,7 +1,6 @@
 """Cost and accuracy of a network."""
 
 import numpy as np
-import numpy.typing as npt
 import scipy
 import torch
 from torch import nn
@@ -11,6 +10,7 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.demo.card import Accuracy
 from se_viz.device.memory import raise_if_full
 from se_viz.gates.macs import counting
+from se_viz.types import Bools
 
 
 def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
@@ -22,9 +22,7 @@ def count_macs(network: nn.Module, crop: tuple[int, int]) -> int:
     return count.macs
 
 
-def right_answers(
-    network: nn.Module, data: Labelled, preprocess: Preprocess, batch: int = 128
-) -> npt.NDArray[np.bool_]:
+def right_answers(network: nn.Module, data: Labelled, preprocess: Preprocess, batch: int = 128) -> Bools:
     """Return whether the top-1 prediction of each image, already cropped, is its class (N,).
 
     Raises:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.types import Bools
 
@@ -68,6 +67,6 @@ def order_of(sha256: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(sorted(sha256)).encode()).hexdigest()
 
 
-def packed(right: npt.NDArray[np.bool_]) -> bytes:
+def packed(right: Bools) -> bytes:
     """Return a bit for each of the answers (N,), eight a byte, the first in the highest bit."""
     return np.packbits(right).tobytes()

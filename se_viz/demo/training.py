@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -26,6 +25,7 @@ from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.disk.atomic import write_bytes
 from se_viz.disk.errors import DiskError, friendly_errors
 from se_viz.gates.se_unit import SEGate
+from se_viz.types import UInt8s
 
 
 class Diverged(ValueError):
@@ -155,9 +155,7 @@ def _batches(data: Labelled, recipe: Recipe, seed: int, epoch: int) -> Iterator[
         yield torch.stack(crops), torch.from_numpy(data.labels[chosen])
 
 
-def _random_crop(
-    pixels: npt.NDArray[np.uint8], size: int, scale: tuple[float, float], rng: np.random.Generator
-) -> Tensor:
+def _random_crop(pixels: UInt8s, size: int, scale: tuple[float, float], rng: np.random.Generator) -> Tensor:
     """Return a box of random area and aspect ratio (3:4 … 4:3), resized to ``size``, flipped with probability 1/2."""
     height, width = pixels.shape[1:]
     area = height * width * rng.uniform(*scale)

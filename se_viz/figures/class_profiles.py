@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.figures.chart import Chart, frame, label, room_for_legend
 from se_viz.figures.not_finite import texts
 from se_viz.figures.palette import CLASSES, DASHES, MUTED
-from se_viz.types import AnyFloats
+from se_viz.types import AnyFloats, Int32s
 from se_viz.wording import signed
 
 SAMPLED = 50  # channels, as in the paper's figures
@@ -140,7 +139,7 @@ def padded(span: tuple[float, float]) -> list[float]:
     return [span[0] - pad, span[1] + pad]
 
 
-def area_between(channels: npt.NDArray[np.int32], low: AnyFloats, high: AnyFloats, colour: str) -> go.Scatter:
+def area_between(channels: Int32s, low: AnyFloats, high: AnyFloats, colour: str) -> go.Scatter:
     """Return the area between two values ``low`` and ``high`` (C,) of each of the ``channels`` (C,)."""
     return go.Scatter(
         x=np.concatenate([channels, channels[::-1]]),

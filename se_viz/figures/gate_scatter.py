@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
 from se_viz.analysis.health import CLOSE
@@ -12,7 +11,7 @@ from se_viz.figures.heatmap import s_range
 from se_viz.figures.not_finite import drawable, ends, lost, number, say_lost
 from se_viz.figures.palette import ACCENT, MUTED
 from se_viz.gates.capture import GateCapture
-from se_viz.types import Float32s
+from se_viz.types import AnyFloats, Float32s, Floats
 from se_viz.wording import signed
 
 _BINS = 40
@@ -69,9 +68,7 @@ def z_against_s(gate_capture: GateCapture, images: Sequence[str], focus: int) ->
     )
 
 
-def _points(
-    gate_capture: GateCapture, across: npt.NDArray[np.floating], focus: int, title: str, x: str, hovered: str
-) -> go.Figure:
+def _points(gate_capture: GateCapture, across: AnyFloats, focus: int, title: str, x: str, hovered: str) -> go.Figure:
     """Draw points of s (C,) of one image over numbers (C,)."""
     s = gate_capture.s[focus]
     low, high = s_range(gate_capture)
@@ -153,12 +150,12 @@ def distribution(gate_capture: GateCapture, images: Sequence[str], focus: int) -
     )
 
 
-def _shares(s: Float32s, edges: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+def _shares(s: Float32s, edges: AnyFloats) -> Floats:
     """Return the per cent of s in each bin; s outside the range is in the outermost bins, NaN and infinity in none."""
     return np.histogram(np.clip(s[np.isfinite(s)], edges[0], edges[-1]), edges)[0] / s.size * 100
 
 
-def _correlation(z: npt.NDArray[np.floating], s: npt.NDArray[np.floating]) -> str:
+def _correlation(z: AnyFloats, s: AnyFloats) -> str:
     if not (np.isfinite(z).all() and np.isfinite(s).all()):
         return "z or s is NaN or infinite in some channels, which are not drawn"
     z, s = z.astype(np.float64), s.astype(np.float64)

@@ -1,12 +1,13 @@
 """Many small maps as one image."""
 
 import numpy as np
-import numpy.typing as npt
+
+from se_viz.types import Float32s
 
 TILE = 32  # pixels; smaller maps are enlarged to about this, so that the gaps between tiles look the same
 
 
-def mosaic(tiles: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
+def mosaic(tiles: Float32s) -> tuple[Float32s, int]:
     """Arrange maps in a grid with gaps of NaN.
 
     Args:

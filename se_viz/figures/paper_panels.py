@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from se_viz.figures.chart import Chart, frame, label
 from se_viz.figures.class_profiles import ALL, area_between, padded, sampled
 from se_viz.figures.palette import CLASSES, DASHES, MUTED
-from se_viz.types import AnyFloats
+from se_viz.types import AnyFloats, Int32s
 
 _ACROSS = 2
 _LETTERS = "abcdef"
@@ -107,7 +106,7 @@ def _add(figure: go.Figure, place: int, trace: go.Scatter) -> None:
     figure.add_trace(trace, row=place // _ACROSS + 1, col=place % _ACROSS + 1)
 
 
-def _line(x: npt.NDArray[np.int32], y: AnyFloats, name: str, line: Mapping[str, object], *, first: bool) -> go.Scatter:
+def _line(x: Int32s, y: AnyFloats, name: str, line: Mapping[str, object], *, first: bool) -> go.Scatter:
     return go.Scatter(
         x=x,
         y=y.astype(np.float32),

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
@@ -12,6 +11,7 @@ from torch.utils._pytree import tree_leaves
 from se_viz.device.memory import is_out_of_memory
 from se_viz.gates.refusals import REJECTIONS
 from se_viz.gates.trace import watched
+from se_viz.types import Bools, Float32s
 from se_viz.weights.finite_outputs import suspicious
 from se_viz.weights.matching import some
 from se_viz.weights.tensor_kinds import array_of, numbers_of
@@ -104,7 +104,7 @@ def what_is_in(values: Iterable[object]) -> str:
 
 
 def not_finite(
-    gates: Mapping[str, Mapping[str, npt.NDArray[np.float32] | None]],
+    gates: Mapping[str, Mapping[str, Float32s | None]],
     output: object,
     images: int,
     edited: Sequence[str] = (),
@@ -160,9 +160,9 @@ def _of_edits(edited: Sequence[str]) -> str:
     )
 
 
-def _broken(values: Mapping[str, npt.NDArray[np.float32] | None]) -> dict[str, npt.NDArray[np.bool_]]:
+def _broken(values: Mapping[str, Float32s | None]) -> dict[str, Bools]:
     """Return for each value that is not finite the images (N,) in which it is not."""
-    found: dict[str, npt.NDArray[np.bool_]] = {}
+    found: dict[str, Bools] = {}
     for label, value in values.items():
         if value is not None and not np.isfinite(value).all():
             found[label] = np.asarray(~np.isfinite(value).reshape(len(value), -1).all(axis=1))
@@ -173,7 +173,7 @@ def _called(what: str) -> str:
     return "NaN" if what == "NaN" else "infinite numbers"
 
 
-def _images(rows: npt.NDArray[np.bool_], images: int) -> str:
+def _images(rows: Bools, images: int) -> str:
     if images == 1:
         return "the image"
     if rows.all():

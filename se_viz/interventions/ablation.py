@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pydantic import TypeAdapter
 
@@ -18,7 +17,7 @@ from se_viz.interventions.planned_edits import Scope, edits_sha256
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError, ProfilesMismatch
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, LabelSource, ModelInfo, RunSettings
-from se_viz.types import Floats
+from se_viz.types import Bools, Floats
 from se_viz.weights.head import Head
 
 FILE = "ablation.json"
@@ -84,7 +83,7 @@ class Ablation:
         sha256 = edits_sha256(in_order)
         return next((row for row in self.rows if row.sha256 == sha256 and len(in_order) == len(weights)), None)
 
-    def right(self, name: str | None = None) -> npt.NDArray[np.bool_]:
+    def right(self, name: str | None = None) -> Bools:
         """Return which images are right (N,) with an edit, or without one, in the dataset's order without refused ones.
 
         Raises:

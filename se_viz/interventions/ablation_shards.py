@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import TypeAdapter
 
@@ -20,7 +19,7 @@ from se_viz.profiles.metadata import Header
 from se_viz.profiles.safetensors_io import Spec, Tensors, open_tensors, verify, write
 from se_viz.profiles.shard_writer import ForwardScheduler, Ready, ShardImages
 from se_viz.profiles.unfinished import SHARDS
-from se_viz.types import Array
+from se_viz.types import Array, Int64s
 
 _FORMAT = "se-viz-ablation-shard"
 _MANY = 12  # images; a pass ends early if these have no finite outputs and no image before has
@@ -137,7 +136,7 @@ class _Rows:
         self._shuffles = any(map(has_shuffle, work.edits))
         self._rows = 1 + len(work.edits)
         self._indices: list[int] = []
-        self._targets: list[npt.NDArray[np.int64]] = []
+        self._targets: list[Int64s] = []
         self._answers: list[list[Answers]] = []
         self._broken = 0
         self.refused: dict[str, str] = {}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.special import log_softmax
 
@@ -13,6 +12,7 @@ from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.metadata import LabelSource
+from se_viz.types import Float32s, Floats, Int64s
 from se_viz.weights.head import Fitted, Head, HeadMismatch, NoPredictions, as_logits, fit_output
 
 _LISTED = 5
@@ -30,13 +30,13 @@ class Answers:
         entropy: entropy of the probabilities, in nats (N,).
     """
 
-    answer: npt.NDArray[np.int64]
-    logit: npt.NDArray[np.float32]
-    log_likelihood: npt.NDArray[np.float32]
-    entropy: npt.NDArray[np.float32]
+    answer: Int64s
+    logit: Float32s
+    log_likelihood: Float32s
+    entropy: Float32s
 
 
-def answers(outputs: npt.NDArray[np.float32], targets: npt.NDArray[np.int64] | None, head: Head) -> Answers:
+def answers(outputs: Float32s, targets: Int64s | None, head: Head) -> Answers:
     """Return the answers in outputs (N, K).
 
     Args:
@@ -55,7 +55,7 @@ def answers(outputs: npt.NDArray[np.float32], targets: npt.NDArray[np.int64] | N
     rows, columns = np.arange(len(wide)), answer if targets is None else targets
     told = np.isfinite(outputs).all(axis=1)
 
-    def of_finite(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    def of_finite(values: Floats) -> Float32s:
         return np.where(told, values, np.nan).astype(np.float32)
 
     return Answers(answer, of_finite(logits[rows, columns]), of_finite(logs[rows, columns]), of_finite(entropy))

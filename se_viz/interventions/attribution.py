@@ -6,7 +6,6 @@ from types import ModuleType
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +17,7 @@ from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import Suffix, instrument_and_inputs, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
-from se_viz.types import Floats
+from se_viz.types import Floats, Int64s, Positions
 from se_viz.weights.tensor_kinds import doubles
 
 Method: TypeAlias = Literal[
@@ -48,7 +47,7 @@ class Attribution:
 
     gate: str
     method: Method
-    targets: npt.NDArray[np.int64]
+    targets: Int64s
     values: Floats
     s: Floats
     baseline: Floats
@@ -60,9 +59,9 @@ class Attribution:
         error: Floats = self.values.sum(axis=1) - self.change
         return error
 
-    def strongest(self, count: int, image: int = 0) -> npt.NDArray[np.intp]:
+    def strongest(self, count: int, image: int = 0) -> Positions:
         """Return the ``count`` channels with the largest contributions, by magnitude, the largest first."""
-        order: npt.NDArray[np.intp] = np.argsort(-np.abs(self.values[image]), kind="stable")[:count]
+        order: Positions = np.argsort(-np.abs(self.values[image]), kind="stable")[:count]
         return order
 
 

@@ -4,7 +4,6 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -13,8 +12,9 @@ from se_viz.model.model import Model
 from se_viz.profiles.bundled import bundled_profiles
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.profiles.errors import ProfilesRefused
+from se_viz.types import AnyFloats, Floats
 
-Weights: TypeAlias = float | str | npt.NDArray[np.floating] | Tensor
+Weights: TypeAlias = float | str | AnyFloats | Tensor
 """A number, C numbers, or "mean"."""
 
 
@@ -51,7 +51,7 @@ def mean_weights(
     of: str | None = None,
     *,
     channels: int | None = None,
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Return the mean of s over the images of class profiles (C,).
 
     Args:
@@ -88,12 +88,12 @@ def mean_weights(
         index = profiles.class_index(of)
         if not profiles.counts[index]:
             raise NoMean(f"The class profiles {profiles.path} have no image of {of}.")
-        row: npt.NDArray[np.float64] = np.asarray(moments.mean[index], np.float64)
+        row: Floats = np.asarray(moments.mean[index], np.float64)
         return row
     some = profiles.counts > 0
     if not some.any():
         raise NoMean(f"The class profiles {profiles.path} have no images.")
-    mean: npt.NDArray[np.float64] = np.average(moments.mean[some], axis=0, weights=profiles.counts[some])
+    mean: Floats = np.average(moments.mean[some], axis=0, weights=profiles.counts[some])
     return mean
 
 

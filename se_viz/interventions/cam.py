@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -31,7 +30,7 @@ from se_viz.interventions.gradients import asking_for_gradients, without_checkpo
 from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import instrument_and_inputs, private_network
 from se_viz.model.model import Images, Model
-from se_viz.types import Args, Classes, Float32s, Function, Kwargs
+from se_viz.types import Args, Classes, Float32s, Function, Int64s, Kwargs
 from se_viz.weights.tensor_kinds import table_of
 
 _INSTEAD = 'Attribution with the method "exact" needs no gradients.'
@@ -50,7 +49,7 @@ class ClassActivation:
     """
 
     gate: str
-    targets: npt.NDArray[np.int64]
+    targets: Int64s
     u: Float32s
     x: Float32s
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +14,7 @@ from se_viz.interventions.logit_targets import Target, targets_among
 from se_viz.interventions.suffix import Suffix, suffix
 from se_viz.model.model import Images, Model
 from se_viz.profiles.class_profiles import ClassProfiles
-from se_viz.types import Floats
+from se_viz.types import Floats, Int64s
 
 Order: TypeAlias = Literal["attribution", "s", "|X̃ − U|", "random"]
 
@@ -48,8 +47,8 @@ class Faithfulness:
     """
 
     gate: str
-    targets: npt.NDArray[np.int64]
-    channels: npt.NDArray[np.int64]
+    targets: Int64s
+    channels: Int64s
     curves: Mapping[Order, Curves]
     spread: tuple[Floats, Floats] | None
 
@@ -146,7 +145,7 @@ def _random_ranks(images: int, channels: int, repeats: int, seed: int) -> list[T
     return [torch.stack([torch.randperm(channels, generator=generator) for _ in range(images)]) for _ in range(repeats)]
 
 
-def _curves(function: Suffix, base: Tensor, targets: Tensor, rank: Tensor, channels: npt.NDArray[np.int64]) -> Curves:
+def _curves(function: Suffix, base: Tensor, targets: Tensor, rank: Tensor, channels: Int64s) -> Curves:
     """Both curves of one order of the channels of each image (N, C)."""
     s = function.s
     place = rank.argsort(1).to(s.device)  # of each channel in the order
@@ -163,6 +162,6 @@ def _curves(function: Suffix, base: Tensor, targets: Tensor, rank: Tensor, chann
     return Curves(insertion, deletion)
 
 
-def _area(channels: npt.NDArray[np.int64], curve: Floats) -> Floats:
+def _area(channels: Int64s, curve: Floats) -> Floats:
     area: Floats = np.trapezoid(curve, channels, axis=1) / (channels[-1] - channels[0])
     return area

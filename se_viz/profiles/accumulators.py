@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.profiles.exact_sums import is_clipped, sums, whole_steps
 from se_viz.profiles.metadata import GateEntry
 from se_viz.profiles.quantization import BINS, HEAPS, bin_code, grid, regrid
 from se_viz.profiles.safetensors_io import Spec, Tensors
-from se_viz.types import Array, Counts, Float32s, Floats, Int64s, Positions, UInt64s
+from se_viz.types import Array, Counts, Float32s, Floats, Int64s, Positions, UInt32s, UInt64s
 
 Ends = Float32s
 
@@ -77,9 +76,9 @@ class GateStatistics:
     count: Counts
     sum: Int64s
     squares: UInt64s
-    clipped: npt.NDArray[np.uint64]
-    heaps: npt.NDArray[np.uint32]
-    histogram: npt.NDArray[np.uint32]
+    clipped: UInt64s
+    heaps: UInt32s
+    histogram: UInt32s
     low: Ends
     high: Ends
     z: Squeezed | None = field(default=None)

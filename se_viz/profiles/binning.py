@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.profiles.quantization import HEAPS, ordered, unordered
-from se_viz.types import Float32s, Floats, UInt32s
+from se_viz.types import Bools, Float32s, Floats, Positions, UInt32s
 
 AUROC_ERROR = 0.01
 _FEW_TO_MANY = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 512, 1024)
@@ -47,7 +46,7 @@ def auroc_table(counts: Floats) -> Floats:
     return table
 
 
-def bins(s: Float32s, labels: npt.NDArray[np.intp], classes: int) -> Bins:
+def bins(s: Float32s, labels: Positions, classes: int) -> Bins:
     """Choose bins for s of one channel (N,) such that no AUROC is off by more than 0.01.
 
     Each value that many images share, and each of ``quantization.HEAPS``, gets a separate bin.
@@ -65,7 +64,7 @@ def bins(s: Float32s, labels: npt.NDArray[np.intp], classes: int) -> Bins:
     return _bordered(values, *division)
 
 
-def _divisions(values: UInt32s, counts: Floats) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]]:
+def _divisions(values: UInt32s, counts: Floats) -> Iterator[tuple[Bools, Positions]]:
     """Yield which values are heaps, and the start of each bin, for an increasing number of bins.
 
     In the last division every value is a heap.
@@ -98,9 +97,7 @@ def simplest(low: UInt32s, high: UInt32s) -> UInt32s:
     return high >> digits << digits
 
 
-def _bordered(
-    values: UInt32s, starts: npt.NDArray[np.intp], heaps: npt.NDArray[np.bool_], binned: Floats, error: float
-) -> Bins:
+def _bordered(values: UInt32s, starts: Positions, heaps: Bools, binned: Floats, error: float) -> Bins:
     """Return the bins that start at these values, with their borders; an empty bin separates two adjacent heaps."""
     firsts, between = values[starts].tolist(), simplest(values[starts[1:] - 1], values[starts[1:]]).tolist()
     lowest, highest = _around(values)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.disk.atomic import replacing
 from se_viz.disk.sole_writer import sole_writer
@@ -22,7 +21,7 @@ from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.exact_sums import LIMIT
 from se_viz.profiles.metadata import VERSION, GateEntry
 from se_viz.profiles.safetensors_io import Spec, write
-from se_viz.types import Array, Floats
+from se_viz.types import Array, Floats, Positions
 
 # Numbers are split into planes of their 1st, 2nd, 3rd and 4th bytes. Neighbouring bytes do not predict each other, so
 # LZMA gets no context bits (lc, lp, pb = 0).
@@ -72,7 +71,7 @@ def compact(profiles: ClassProfiles, path: str | Path) -> ClassProfiles:
 class _Rounded:
     """One gate in the form in which it is written."""
 
-    def __init__(self, profiles: ClassProfiles, gate: GateEntry, labels: npt.NDArray[np.intp]) -> None:
+    def __init__(self, profiles: ClassProfiles, gate: GateEntry, labels: Positions) -> None:
         self.entry = gate
         s, moments = profiles[gate.name].images(), profiles[gate.name].s()
         chosen = [bins(column.astype(np.float32), labels, len(profiles.classes)) for column in s.T]

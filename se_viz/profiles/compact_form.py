@@ -12,22 +12,22 @@ from se_viz.profiles.gate_file import GateFile
 from se_viz.profiles.gate_summary import Histogram
 from se_viz.profiles.quantization import unordered
 from se_viz.profiles.safetensors_io import Index
-from se_viz.types import Array, Counts, Floats
+from se_viz.types import Array, Counts, Floats, Int64s, UInt8s, UInt32s
 
 ERROR_STEP = 1e-4
 _BYTES = 4
 
 
-def planes(numbers: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+def planes(numbers: npt.NDArray[np.generic]) -> UInt8s:
     """Return the four bytes of each number below 2³² as planes (4, …), those of the lowest bytes first."""
     wide = numbers.astype("<u4")
     return np.stack([(wide >> 8 * byte).astype(np.uint8) for byte in range(_BYTES)])
 
 
-def from_planes(bytes_: Array) -> npt.NDArray[np.uint32]:
+def from_planes(bytes_: Array) -> UInt32s:
     """Return the numbers (…) that ``planes`` has split."""
     wide = bytes_.astype(np.uint32)
-    whole: npt.NDArray[np.uint32] = wide[0] | wide[1] << 8 | wide[2] << 16 | wide[3] << 24
+    whole: UInt32s = wide[0] | wide[1] << 8 | wide[2] << 16 | wide[3] << 24
     return whole
 
 
@@ -48,7 +48,7 @@ class CompactForm:
         counts, edges, error = self._histograms
         return Histogram(counts[classes, channels], edges[channels], auroc_error=error[channels])
 
-    def clipped(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
+    def clipped(self, classes: Index, channels: Index) -> Int64s:
         """Return the number of s that count as another value (K, C)."""
         return from_planes(self.file.read("outside"))[classes, channels].astype(np.int64)
 

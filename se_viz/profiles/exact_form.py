@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.profiles.exact_sums import mean_and_std
 from se_viz.profiles.gate_file import GateFile
 from se_viz.profiles.gate_summary import Histogram
 from se_viz.profiles.quantization import BINS, HEAPS, bin_code, bin_edge, grid, unordered
 from se_viz.profiles.safetensors_io import Index
-from se_viz.types import Counts, Float32s, Floats
+from se_viz.types import Counts, Float32s, Floats, Int64s, UInt32s
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class ExactForm:
         )
         return Histogram(counts, edges)
 
-    def clipped(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
+    def clipped(self, classes: Index, channels: Index) -> Int64s:
         """Return the number of s that count as another value (K, C)."""
         return self.file.read("outside", classes, channels).astype(np.int64)
 
@@ -54,8 +53,8 @@ class ExactForm:
 
 
 def with_heaps(
-    histogram: npt.NDArray[np.uint32],
-    heaps: npt.NDArray[np.uint32],
+    histogram: UInt32s,
+    heaps: UInt32s,
     low: Float32s,
     high: Float32s,
 ) -> tuple[Floats, Floats]:

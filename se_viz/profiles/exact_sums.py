@@ -7,9 +7,8 @@ class.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from se_viz.types import AnyFloats, Floats, Int64s, UInt64s
+from se_viz.types import AnyFloats, Bools, Floats, Int64s, UInt64s
 
 LIMIT = 65_536.0  # s beyond ±LIMIT counts as ±LIMIT
 _STEPS = 2.0**24
@@ -21,9 +20,9 @@ def whole_steps(s: AnyFloats) -> Int64s:
     return np.rint(np.clip(s.astype(np.float64), -LIMIT, LIMIT) * _STEPS).astype(np.int64)
 
 
-def is_clipped(s: AnyFloats) -> npt.NDArray[np.bool_]:
+def is_clipped(s: AnyFloats) -> Bools:
     """Return a mask of the weights beyond ±LIMIT, in the same shape."""
-    beyond: npt.NDArray[np.bool_] = np.abs(s) > LIMIT
+    beyond: Bools = np.abs(s) > LIMIT
     return beyond
 
 

@@ -7,13 +7,12 @@ counts as the end of the range. The AUROC of two classes from a compact file can
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.profiles.gate_file import GateFile
 from se_viz.profiles.gate_summary import Histogram
 from se_viz.profiles.metadata import GateEntry
 from se_viz.profiles.safetensors_io import Index
-from se_viz.types import Array, Counts, Floats
+from se_viz.types import Array, Counts, Floats, Int64s
 
 _TOP = 65_535
 _BIN_WIDTH, _BINS = 1024, 64
@@ -70,7 +69,7 @@ class Format1:
         # A mean in codes is off by at most 1; a quantile of N images may lie between two images.
         return Histogram(counts, self._decoded(edges), slack=np.where(std > 0, slack, 0) + 2 * self.step)
 
-    def clipped(self, classes: Index, channels: Index) -> npt.NDArray[np.int64]:
+    def clipped(self, classes: Index, channels: Index) -> Int64s:
         """Return the number of s that count as an end of the range.
 
         Raises:

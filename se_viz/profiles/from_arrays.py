@@ -21,7 +21,7 @@ from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.metadata import DatasetInfo, GateEntry, Header, ModelInfo
 from se_viz.profiles.store import store_images
 from se_viz.profiles.top_images import ImageTable
-from se_viz.types import Float32s
+from se_viz.types import AnyInts, Float32s, UInt32s
 from se_viz.weights.tensor_kinds import singles
 
 _NAME = re.compile(r"SE_(\d+)_(\d+)[a-z]*")
@@ -31,7 +31,7 @@ _ROUNDING = 1e-5  # by which s may be outside the range of its gate function
 
 def profiles_from_arrays(
     s: Mapping[str, npt.ArrayLike],
-    labels: Sequence[str] | Sequence[int] | npt.NDArray[np.integer],
+    labels: Sequence[str] | Sequence[int] | AnyInts,
     path: str | Path,
     *,
     z: Mapping[str, npt.ArrayLike] | None = None,
@@ -214,8 +214,8 @@ def _entries(
 
 
 def _indices(
-    labels: Sequence[str] | Sequence[int] | npt.NDArray[np.integer], classes: Sequence[str] | None
-) -> tuple[tuple[str, ...], npt.NDArray[np.uint32]]:
+    labels: Sequence[str] | Sequence[int] | AnyInts, classes: Sequence[str] | None
+) -> tuple[tuple[str, ...], UInt32s]:
     """Return the names of the classes, and the class of each image.
 
     Raises:

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-from se_viz.types import Floats
+from se_viz.types import Floats, Int64s
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +13,7 @@ class Moments:
     Mean and standard deviation are NaN for a class without images.
     """
 
-    count: npt.NDArray[np.int64]
+    count: Int64s
     mean: Floats
     std: Floats
 

@@ -4,11 +4,11 @@ import bisect
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.profiles.metadata import Header
 from se_viz.profiles.safetensors_io import Tensors
 from se_viz.profiles.top_images import ImageTable
+from se_viz.types import Int64s
 
 
 class ProfileIndex:
@@ -29,7 +29,7 @@ class ProfileIndex:
         return self.header.classes
 
     @property
-    def counts(self) -> npt.NDArray[np.int64]:
+    def counts(self) -> Int64s:
         """Number of images of each class (K,)."""
         return np.asarray(self.header.counts, np.int64)
 

@@ -8,9 +8,8 @@ There are two codes. Both are the same for every gate function, so its range nee
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from se_viz.types import AnyFloats, Float32s, Floats, Int64s, UInt32s
+from se_viz.types import AnyFloats, AnyInts, Float32s, Floats, Int64s, UInt32s
 
 # Limits of gate functions and their values for an input of 0. Each is counted separately from the bins.
 HEAPS = (-1.0, 0.0, 0.5, 1.0, 2.0, 6.0)
@@ -33,7 +32,7 @@ def ordered(s: Float32s) -> UInt32s:
     return np.where(bits & _SIGN, ~bits, bits | _SIGN)
 
 
-def unordered(codes: npt.NDArray[np.integer]) -> Float32s:
+def unordered(codes: AnyInts) -> Float32s:
     """Return the s that ``ordered`` has encoded, in the same shape."""
     bits = codes.astype(np.uint32)
     return np.where(bits & _SIGN, bits ^ _SIGN, ~bits).view(np.float32)
@@ -46,7 +45,7 @@ def bin_code(s: AnyFloats) -> Int64s:
     return np.where(s < 0, -size, size) >> _DROPPED
 
 
-def bin_edge(codes: npt.NDArray[np.integer]) -> Floats:
+def bin_edge(codes: AnyInts) -> Floats:
     """Return the lowest s of each code, in the same shape."""
     wide = codes.astype(np.int64)
     size = ((np.abs(wide) << _DROPPED) + _ONE).view(np.float64) - 1
@@ -67,9 +66,7 @@ def grid(low: Float32s, high: Float32s) -> tuple[Int64s, Int64s]:
     return first >> k, k
 
 
-def regrid(
-    counts: npt.NDArray[np.uint32], old: tuple[Int64s, Int64s], new: tuple[Int64s, Int64s]
-) -> npt.NDArray[np.uint32]:
+def regrid(counts: UInt32s, old: tuple[Int64s, Int64s], new: tuple[Int64s, Int64s]) -> UInt32s:
     """Return counts (K, C, BINS) of one ``grid`` as counts of another, wider grid."""
     moved = np.flatnonzero((old[0] != new[0]) | (old[1] != new[1]))
     if not len(moved):

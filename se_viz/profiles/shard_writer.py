@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from se_viz.data.datasets import UNLABELLED, Dataset
@@ -24,7 +23,7 @@ from se_viz.profiles.errors import NOT_FINITE, ProfilesError
 from se_viz.profiles.metadata import Header
 from se_viz.profiles.store import store_images
 from se_viz.profiles.top_images import ImageTable
-from se_viz.types import Array
+from se_viz.types import Array, UInt8s
 from se_viz.weights.head import Head
 from se_viz.weights.output_shape import table
 
@@ -41,7 +40,7 @@ class Ready:
     name: str
     sha256: str
     label: int
-    pixels: npt.NDArray[np.uint8]
+    pixels: UInt8s
 
 
 # An image, or the name and the reason for leaving it out.

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from se_viz.types import Int64s, UInt32s
 
@@ -25,17 +24,17 @@ class ImageTable:
 
     names: Sequence[str]
     sha256: Sequence[str]
-    labels: npt.NDArray[np.uint32]
+    labels: UInt32s
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def order(self) -> npt.NDArray[np.int64]:
+    def order(self) -> Int64s:
         """Return the indices (M,) sorted by name, then hash."""
         listed = sorted(range(len(self)), key=lambda index: (self.names[index], self.sha256[index]))
         return np.array(listed, dtype=np.int64)
 
-    def take(self, indices: npt.NDArray[np.int64]) -> "ImageTable":
+    def take(self, indices: Int64s) -> "ImageTable":
         """Return the table of the images at these indices (m,)."""
         picked = indices.tolist()
         return ImageTable([self.names[i] for i in picked], [self.sha256[i] for i in picked], self.labels[indices])
@@ -55,7 +54,7 @@ class Ranking:
         wide, rank = codes.astype(np.int64), self._rank[first : first + len(codes), None]
         return best(np.stack([(_TOP - wide) * self._base + rank, wide * self._base + rank]), examples)
 
-    def pack(self, indices: npt.NDArray[np.uint32], codes: npt.NDArray[np.uint32], first: int) -> Int64s:
+    def pack(self, indices: UInt32s, codes: UInt32s, first: int) -> Int64s:
         """Return the keys of examples from a file.
 
         Args:
@@ -68,7 +67,7 @@ class Ranking:
         wide[0] = _TOP - wide[0]
         return np.where(missing, _NONE, wide * self._base + rank)
 
-    def unpack(self, keys: Int64s) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def unpack(self, keys: Int64s) -> tuple[Int64s, Int64s]:
         """Return indices into the table, −1 where there are fewer than E images, and codes, (2, E, C) each."""
         missing = keys == _NONE
         whole, rank = np.divmod(np.where(missing, 0, keys), self._base)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -21,6 +20,7 @@ from se_viz.interventions.ablation import Ablation
 from se_viz.interventions.constant_gates import MULTIPLIES
 from se_viz.interventions.frozen_network import FrozenNetwork
 from se_viz.model.model import Model
+from se_viz.types import Int64s
 from se_viz.wording import signed
 
 _LISTED = 5
@@ -69,7 +69,7 @@ def compare(model: Model, frozen: FrozenNetwork, data: Dataset, batch: int = 32)
     numbers = np.array(_outputs(data, model.classes))
     left_out: list[str] = []
     labels: list[int] = []
-    said: list[tuple[npt.NDArray[np.int64], ...]] = []
+    said: list[tuple[Int64s, ...]] = []
     device, dtype = placement(model.network)
     after = frozen.network.to(device)
     with hold_eval_mode(model.network), torch.no_grad(), raise_if_full(device, f"{batch} images"):
@@ -92,11 +92,11 @@ def compare(model: Model, frozen: FrozenNetwork, data: Dataset, batch: int = 32)
     )
 
 
-def _answers(network: nn.Module, images: torch.Tensor) -> npt.NDArray[np.int64]:
+def _answers(network: nn.Module, images: torch.Tensor) -> Int64s:
     output = network(images)
     if not isinstance(output, torch.Tensor) or output.ndim != 2:
         raise NotComparable(f"{type(network).__name__} returns no logits (N, K), so its accuracy cannot be counted.")
-    found: npt.NDArray[np.int64] = output.argmax(1).cpu().numpy()
+    found: Int64s = output.argmax(1).cpu().numpy()
     return found
 
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit, softmax
 
-from se_viz.types import Floats
+from se_viz.types import AnyFloats, Floats
 from se_viz.weights.errors import WeightsRefused
 from se_viz.weights.output_shape import columns, describe_output, not_fractions, parts_with_table, table
 from se_viz.wording import counted
@@ -56,7 +55,7 @@ class Head:
         """Return a head from its kind; a Head, or None for an unspecified head, is returned unchanged."""
         return head if head is None or isinstance(head, Head) else cls(head)
 
-    def probabilities(self, logits: npt.NDArray[np.floating]) -> Floats:
+    def probabilities(self, logits: AnyFloats) -> Floats:
         """Return probabilities 0–1 of outputs (N, K): (N, 2) of no and yes for "binary", else (N, K).
 
         If they are undefined for an image, because an output is NaN or infinite, all of its probabilities are NaN.
@@ -79,7 +78,7 @@ class Head:
         """Return the names of the groups that ``group`` numbers, from the names that ``fit`` returns."""
         return (*names, NO_LABEL) if self.kind == "labels" else tuple(names)
 
-    def group(self, logits: npt.NDArray[np.floating]) -> list[int | None]:
+    def group(self, logits: AnyFloats) -> list[int | None]:
         """Return the predicted group of each image from outputs (N, K).
 
         For "classes" it is the most probable class; for "binary" 1 from the threshold, else 0; for "labels" the most
@@ -116,7 +115,7 @@ class Fitted:
     doubtful: bool = False
 
 
-def are_distributions(outputs: npt.NDArray[np.floating]) -> bool:
+def are_distributions(outputs: AnyFloats) -> bool:
     """Return whether all rows of outputs (N, K ≥ 2) are distributions: 0 or more each, and 1 in sum.
 
     They are if a network ends in a softmax in fp32 or fp16. Logits have such sums hardly ever, and not for all images.
@@ -126,7 +125,7 @@ def are_distributions(outputs: npt.NDArray[np.floating]) -> bool:
     return bool((outputs >= 0).all() and (np.abs(outputs.sum(axis=1, dtype=np.float64) - 1) < _ROUNDING).all())
 
 
-def as_logits(outputs: npt.NDArray[np.floating]) -> Floats:
+def as_logits(outputs: AnyFloats) -> Floats:
     """Return outputs (N, K) of a head of classes as logits: their logarithms if they are probabilities already."""
     wide = outputs.astype(np.float64)
     if not are_distributions(wide):

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from se_viz.types import Float32s
 from se_viz.weights.tensor_kinds import singles, table_of
 
 _MOST = 6  # maximum number of names in a sentence
@@ -27,7 +27,7 @@ def columns(output: object, images: int) -> int | None:
     return 1 if shape == (images,) or (shape == () and images == 1) else None
 
 
-def table(output: object, images: int) -> npt.NDArray[np.float32] | None:
+def table(output: object, images: int) -> Float32s | None:
     """Return an output of arrays as a table (N, K); None where ``columns`` returns None.
 
     A list of the outputs of N single images counts as the output of N images.

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from math import nan
-from typing import Any
 
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.masked import MaskedTensor
 from torch.utils._pytree import tree_iter
 
-from se_viz.types import Float32s, Floats
+from se_viz.types import Array, Float32s, Floats
 
 _COMPRESSED_ROWS = (torch.sparse_csr, torch.sparse_bsr)
 _COMPRESSED_COLUMNS = (torch.sparse_csc, torch.sparse_bsc)
@@ -69,13 +67,13 @@ def table_of(value: object) -> Tensor | None:
     return value.float() if value.is_floating_point() and value.itemsize == 1 else value
 
 
-def array_of(value: object) -> npt.NDArray[Any] | None:
+def array_of(value: object) -> Array | None:
     """Return the numbers of a tensor of floats in memory, float32 if it has fewer bits; None for other tensors."""
     table = table_of(value)
     if table is None or not table.is_floating_point():
         return None
     try:
-        array: npt.NDArray[Any] = (table.float() if table.itemsize < 4 else table).numpy()
+        array: Array = (table.float() if table.itemsize < 4 else table).numpy()
     except (RuntimeError, TypeError):
         return None  # a tensor of a subclass that has no array
     return array

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from se_viz.disk.atomic import replacing
 from se_viz.disk.sole_writer import sole_writer
+from se_viz.types import Int32s, UInt32s
 from se_viz.weights.key_wrappers import endings
 from se_viz.weights.meta_model import sketched
 from se_viz.zoo import libraries as sources
@@ -54,9 +55,9 @@ class _Index:
     """
 
     models: npt.NDArray[np.str_]
-    group: npt.NDArray[np.int32]
-    sizes: npt.NDArray[np.int32]
-    hashes: npt.NDArray[np.uint32]
+    group: Int32s
+    sizes: Int32s
+    hashes: UInt32s
 
 
 def likely(state: Mapping[str, Tensor], path: Path = PATH) -> list[Alike]:
