@@ -31,8 +31,8 @@ _MEANING: Mapping[Form, str] = {
     "number": "a number",
     "mean": "mean (of the class profiles)",
     "mean of CLASS": "'mean of CLASS' (over the images of a class)",
-    "shuffled": "shuffled or 'shuffled 3' (s of another image, in a random order with this seed)",
-    "scale": "'0.5 s' (s times a number)",
+    "shuffled": "shuffled (s of another image, by a random order; 'shuffled 3' gives its seed)",
+    "scale": "'0.5 s' (s times this number)",
     "other": "other (s of the image of --other)",
 }
 _CLASS = ("mean of ", "mean:")
@@ -70,15 +70,12 @@ class EditOption:
     @property
     def help(self) -> str:
         """Sentences on what the option takes and does not take, for the help of a command."""
-        listed = self._listed(_MEANING)
-        if self.places == "gates":
-            listed = f"GATE=VALUE, where the gate may be 'stage 4' or all, and the value is {listed}"
-        elif self.places == "any":
-            listed += (
-                ". GATE=VALUE and 'GATE[CHANNEL,CHANNEL]=VALUE' name the place as well, which may also be 'stage 4' "
-                "or all"
-            )
-        return f"It takes {listed}. {self.refused}".strip()
+        place = {
+            "none": "",
+            "gates": "It takes GATE=VALUE; GATE may be 'stage 4' or all. ",
+            "any": "GATE= or 'GATE[CHANNEL,CHANNEL]=' may stand before the value; GATE may be 'stage 4' or all. ",
+        }[self.places]
+        return f"{place}Values: {self._listed(_MEANING)}. {self.refused}".strip()
 
     def _listed(self, words: Mapping[Form, str]) -> str:
         *first, last = (words[form] for form in self.forms)
