@@ -8,6 +8,10 @@ class UnknownModel(KeyError):
         return str(self.args[0])
 
 
+class BuildFailed(ValueError):
+    """Error for a registered model whose function failed, or returned something else than a network."""
+
+
 class WeightsRefused(ValueError):
     """A file that does not contain usable weights, or does not fit the network."""
 

@@ -13,9 +13,10 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.demo import pretrained as demo
 from se_viz.demo import user_networks
 from se_viz.demo.card import Card
+from se_viz.device.memory import is_out_of_memory
 from se_viz.types import ShouldCancel
 from se_viz.weights.download import OnProgress
-from se_viz.weights.errors import UnknownModel, WeightsRefused
+from se_viz.weights.errors import BuildFailed, Cancelled, UnknownModel, WeightsRefused
 from se_viz.weights.head import Head
 from se_viz.weights.meta_model import LARGEST, count_params
 from se_viz.zoo import gate_index as table
@@ -74,7 +75,12 @@ _registered: dict[str, Callable[[], Network]] = {}
 
 
 def register(name: str, build: Callable[[], Network]) -> None:
-    """Add your model to the registry, for Python and for the page of this process."""
+    """Add your model to the registry, for Python and for the page of this process.
+
+    Args:
+        name: a name for it, such as "mine/net".
+        build: makes the network; what it raises, if it is no ValueError, becomes ``BuildFailed`` in ``build``.
+    """
     _registered[name] = build
 
 
@@ -108,12 +114,13 @@ def build(name: str, report: OnProgress | None = None, cancelled: ShouldCancel |
     Raises:
         UnknownModel: no model has that name, or it has no gate. A model of ``pretrained/`` without gates
             (``demo/no-se``) can be built but is not in ``names()``.
+        BuildFailed: the function of a registered model failed.
         WeightsRefused: the weights are not those of their card, or do not fit the network.
         DownloadFailed: the weights are not in the cache and cannot be downloaded.
         Cancelled: ``cancelled`` returned True.
     """
     if name in _registered:
-        return _registered[name]()
+        return _build_registered(name)
     library, _, rest = name.partition("/")
     found = _demo(rest) if library == "demo" else None
     if found is not None:
@@ -135,6 +142,24 @@ def build(name: str, report: OnProgress | None = None, cancelled: ShouldCancel |
     classes = source.classes(architecture, tag)
     # A classifier of a known dataset; if the library does not state which, the head is assumed later.
     return Network(module, source.preprocess(architecture, tag), classes, about, Head("classes") if classes else None)
+
+
+def _build_registered(name: str) -> Network:
+    """Build a registered model; its function is the user's, so it may raise anything, or return anything."""
+    try:
+        network = _registered[name]()
+    except (ValueError, UnknownModel, Cancelled):  # these are said as they are
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise BuildFailed(f"The function that was registered for {name} failed with {said}.") from error
+    if not isinstance(network, Network):
+        raise BuildFailed(
+            f"The function that was registered for {name} returned a {type(network).__name__}, no Network."
+        )
+    return network
 
 
 def pretrained(name: str) -> bool:

@@ -9,7 +9,6 @@ import streamlit as st
 
 from se_viz.analysis.cost import CannotRemove, Cost
 from se_viz.analysis.networks_without_gates import NETWORKS
-from se_viz.device.memory import DeviceFull
 from se_viz.reports.cost import cost_report, ratio_formula
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import cost_queue, device_queue
@@ -71,7 +70,7 @@ def show() -> None:
             _inserted(network, r, last=last)
         else:
             _own_gates(network, last=last)
-    except (cost_queue.TooLarge, DeviceFull) as error:
+    except ValueError as error:  # the network is too large, cannot be built, or takes no images
         st.warning(escape_markdown(str(error)))
 
 

@@ -9,10 +9,13 @@ from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 from support import pages
 from support.checkpoints import small_weights
+from torch import nn
 
 from se_viz import capture, load, sample
 from se_viz.demo import pretrained as demo
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, variants_of
+from se_viz.demo.recipe import PREPROCESS
+from se_viz.demo.seresnet import SEResNet
 from se_viz.device import memory
 from se_viz.device.memory import Memory
 from se_viz.gates.known_gates import kind_of
@@ -23,7 +26,9 @@ from se_viz.ui.state import captures as readings
 from se_viz.ui.state import cost_queue as costs
 from se_viz.ui.state import device_queue as turns
 from se_viz.wording import signed
+from se_viz.zoo import registry
 from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo.registry import Network
 
 open_page = partial(pages.open_page, "reduction")
 
@@ -171,6 +176,31 @@ def test_a_network_too_large_for_the_server_is_refused(network, said, monkeypatc
 
 
 @pytest.mark.slow
+def _missing():
+    raise FileNotFoundError("mine.pt")
+
+
+@pytest.mark.parametrize(
+    ("name", "build", "said"),
+    [
+        (
+            "mine/missing",
+            _missing,
+            "The function that was registered for mine/missing failed with FileNotFoundError: mine.pt.",
+        ),
+        ("mine/module", SEResNet, "The function that was registered for mine/module returned a SEResNet, no Network."),
+        ("mine/none", lambda: Network(nn.Flatten(), PREPROCESS, (), ""), "No channel gate found in Flatten"),
+    ],
+)
+def test_a_network_that_cannot_be_built_or_read_gets_a_sentence(name, build, said, monkeypatch):
+    monkeypatch.setattr(registry, "_registered", {})
+    registry.register(name, build)
+    page = open_page(view="Cost", network=name)
+    assert any(said in warning.value.replace("\\", "") for warning in page.warning), page.warning
+    with pytest.raises(ValueError, match=said):
+        load(name, "cpu")
+
+
 def test_that_the_family_is_read_in_fp32_is_said_where_the_sidebar_says_otherwise():
     said = "these networks run in fp32"
     assert sum(said in text.value for text in open_page(precision="bf16", view="Your images").caption) == 1
