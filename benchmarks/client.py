@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode
@@ -147,22 +147,24 @@ class Session:
         self._downloads: dict[str, str] = {}  # key → what the server calls the file that it has yet to make
         self.alerts: list[str] = []  # of the last run
         self._session, self._page = "", ""
+        self._closing = ExitStack()
         self._http = requests.Session()
         self._http.get(f"http://{address}/_stcore/health", timeout=PATIENCE)  # sets the cookie against forgery
 
     def __enter__(self) -> "Session":
         # No Origin, as there is no page; no size limit and no pings, as a browser has none.
-        self._socket = connect(
+        opened = connect(
             f"ws://{self._address}/_stcore/stream",
             subprotocols=["streamlit"],
             max_size=None,
             open_timeout=PATIENCE,
             ping_interval=None,
         )
+        self._socket = self._closing.enter_context(opened)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._closing.close()
 
     def load(self) -> Action:
         """Run the script for the first time."""
