@@ -1,6 +1,7 @@
 """Former names, in files, settings, links and the library: they are still read, but only the new names are written."""
 
 import warnings
+from collections.abc import Mapping
 from typing import TypeVar
 
 FORMAT = "se-viz-atlas"  # format name in a file of class profiles
@@ -8,9 +9,25 @@ FILE = "atlas.safetensors"  # file in a folder that ``profile`` wrote
 FOLDER = "atlases"  # folder in the cache directory
 VARIABLE = "SE_VIZ_ATLASES"  # environment variable: folder of the class profiles that the page makes
 PARAMETER = "atlas"  # URL parameter of the Classes page
-CLASSES = {"class_a": "one", "class_b": "other"}  # URL parameters of the Classes page; Intervene has an ``other``, too
+# URL parameters of the Classes page, with the folder of the user's class profiles: ``one_photos``. Intervene has an
+# ``other``, too.
+CLASSES = {"class_a": "one", "class_b": "other"}
 GATES = ("faceoff_gate", "class_gate", "yours_gate")  # URL parameters of the Classes page
 OVERLAID = "over the picture"  # value of the URL parameter ``shown`` of the Inspect page
+# URL parameters by page, and the tab that holds their choices: links were made before there were tabs.
+TABS: Mapping[str, Mapping[str, str]] = {
+    "inspect": dict.fromkeys(("by", "shown", "channels"), "Maps"),
+    "classes": {
+        **dict.fromkeys(("one", "other", "faceoff_gate"), "A against B"),
+        "yours_gate": "Your images",
+        **dict.fromkeys(("band", "class_gate"), "Figure 7"),
+        **dict.fromkeys(("classes", "drawn", *(f"class_stage{stage}" for stage in range(1, 10))), "Figure 6"),
+    },
+    "reduction": {
+        **dict.fromkeys(("gate_by_ratio", "order_by_ratio"), "Your images"),
+        **dict.fromkeys(("network", "ratio", "last"), "Cost"),
+    },
+}
 _API = {"Atlas": "ClassProfiles", "open_atlas": "open_profiles", "Reading": "GateCapture"}
 _FIELDS = {
     "InputImage": {"image": "rgb"},
@@ -23,6 +40,20 @@ _FIELDS = {
 }
 
 Class = TypeVar("Class")
+
+
+def of_classes(query: Mapping[str, str]) -> dict[str, str]:
+    """Return the two classes of a link by their current names; empty if it has none by a former name."""
+    found = {}
+    for name, former in CLASSES.items():
+        if key := key_in_link(former, query):
+            found[name] = query[key]
+    return found if "class_a" in found else {}
+
+
+def key_in_link(former: str, query: Mapping[str, str]) -> str:
+    """Return the URL parameter with this former name, or with it and the folder of class profiles; "" without one."""
+    return next((key for key in query if key == former or key.startswith(f"{former}_")), "")
 
 
 def current(name: str) -> str:

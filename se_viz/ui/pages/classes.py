@@ -7,6 +7,7 @@ from typing import get_args
 
 import streamlit as st
 
+from se_viz import former_names
 from se_viz.analysis.band import Band
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.class_numbers import ClassNumbers
@@ -41,13 +42,6 @@ __all__ = ["QUESTION", "page"]
 _FEW_BLOCKS = 6
 _CHANNELS = ("50 sampled", "all")  # the paper samples fifty
 _BANDS: tuple[Band, ...] = get_args(Band)
-# Choices that name a tab in a link that was made before there were tabs.
-_FORMER = {
-    **dict.fromkeys(("one", "other", "faceoff_gate"), "A against B"),
-    "yours_gate": "Your images",
-    **dict.fromkeys(("band", "class_gate"), "Figure 7"),
-    **dict.fromkeys(("classes", "drawn", *(f"class_stage{stage}" for stage in range(1, 10))), "Figure 6"),
-}
 
 
 @dataclass(frozen=True)
@@ -102,7 +96,7 @@ def page(header: PageHeader) -> None:
     }
     folder_profiles.offer(header.model, header.chosen)
     passing = st.container()
-    tabs.show(contents, _FORMER)
+    tabs.show(contents, former_names.TABS["classes"])
     with passing:  # above the tabs, and last: a pass goes on whichever tab is open, below charts that are drawn
         server_profiles.go_on(header.model, header.chosen)
 

@@ -49,7 +49,6 @@ __all__ = ["QUESTION", "page"]
 
 _FEW_BLOCKS = 4  # names that fit in one line with the tools
 _RAW = "raw"  # in a link and the session: whether s itself is drawn, and not its difference from the mean
-_FORMER = dict.fromkeys(("by", "shown", "channels"), "Maps")  # choices that name a tab in a link without one
 
 _WHAT_IS_A_GATE = r"""
 A block of the network turns its input $X$ into feature maps $U$, one for each of $C$ channels: $U = V * X$, with the
@@ -199,7 +198,7 @@ def _depth(state: InspectState, verdicts: str) -> None:
         "Maps": partial(_maps, state, gate),
         "Export": partial(export.show, state.model, state.chosen, state.capture, state.predictions, about, whole),
     }
-    tabs.show(contents, _FORMER)
+    tabs.show(contents, former_names.TABS["inspect"])
 
 
 def _weights(state: InspectState, gate: str) -> None:

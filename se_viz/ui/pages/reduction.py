@@ -6,6 +6,7 @@ from typing import get_args
 
 import streamlit as st
 
+from se_viz import former_names
 from se_viz.analysis.demo_responses import of_user, shipped
 from se_viz.demo import pretrained, user_networks
 from se_viz.demo.card import Card
@@ -24,11 +25,6 @@ from se_viz.ui.widgets.page_header import PageHeader
 
 __all__ = ["QUESTION", "page"]
 
-# Choices that name a tab in a link that was made before there were tabs.
-_FORMER = {
-    **dict.fromkeys(("gate_by_ratio", "order_by_ratio"), "Your images"),
-    **dict.fromkeys(("network", "ratio", "last"), "Cost"),
-}
 _COLUMNS = {
     "parameters": st.column_config.NumberColumn(format="localized"),
     "MACs, millions": st.column_config.NumberColumn(format="%.1f"),
@@ -87,9 +83,9 @@ def page(header: PageHeader) -> None:
     titles = list(choices)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         title = choose("Design choice", titles, "differ", at_first=titles.index(RATIO.title), segmented=True)
-        ablation = choices[title]
+        design_choice = choices[title]
         cost: CostOf = "r"
-        if ablation is RATIO:
+        if design_choice is RATIO:
             cost = choose("Horizontal axis", get_args(CostOf), "cost", segmented=True)
     report = _report(title, cost, changed, cards, yours)
     header.question.title(report.question, anchor=False)
@@ -115,16 +111,16 @@ def page(header: PageHeader) -> None:
         )
     loadable = tuple(card for card in yours.cards if card.name in yours.weights and not card.seed)
     contents: dict[str, Callable[[], None]] = {
-        "Accuracy": partial(_accuracy, report, ablation.table, f"{emphasised(limits)} {emphasised(what_it_is)}"),
-        "Patterns": partial(_patterns, header, ablation, (*cards, *yours.cards), own, report, responses),
-        "Your images": partial(model_comparison.images, header, ablation, cards, loadable, own),
+        "Accuracy": partial(_accuracy, report, design_choice.table, f"{emphasised(limits)} {emphasised(what_it_is)}"),
+        "Patterns": partial(_patterns, header, design_choice, (*cards, *yours.cards), own, report, responses),
+        "Your images": partial(model_comparison.images, header, design_choice, cards, loadable, own),
         "Predictions": partial(model_comparison.predictions, header, (*cards, *loadable), own),
-        "Comparisons": partial(_comparisons, report, ablation.table),
+        "Comparisons": partial(_comparisons, report, design_choice.table),
         "Models": partial(_family, report),
-        "Cost": partial(_cost, ablation, cards, own),
-        "Export": partial(_take_away, header, ablation, (*cards, *yours.cards), own, report),
+        "Cost": partial(_cost, design_choice, cards, own),
+        "Export": partial(_take_away, header, design_choice, (*cards, *yours.cards), own, report),
     }
-    tabs.show(contents, _FORMER)
+    tabs.show(contents, former_names.TABS["reduction"])
 
 
 def _verdict(sentence: str) -> str:

@@ -163,11 +163,9 @@ def _chosen() -> dict[str, str]:
 def _of_address() -> dict[str, str]:
     """Return the choices of the URL, also those of links that an older SE Viz made."""
     found = {name: st.query_params[name] for name in NAMES if name in st.query_params}
-    if former_names.CLASSES[CLASS_A] in st.query_params:
+    if classes := former_names.of_classes(st.query_params):
         found.pop(OTHER, None)
-        for name, former in former_names.CLASSES.items():
-            if former in st.query_params:
-                found.setdefault(name, st.query_params[former])
+        found = classes | found
     for former in former_names.GATES:
         if former in st.query_params:
             found.setdefault(GATE, st.query_params[former])

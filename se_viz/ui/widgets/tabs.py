@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from se_viz.former_names import key_in_link
 from se_viz.ui.state import presentation
 from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.widgets import choice
@@ -32,7 +33,8 @@ def show(
     seen = st.session_state.setdefault(_OPENED_BY, set())
     if names not in seen:
         seen.add(names)
-        named = [tab for option, tab in (former or {}).items() if option in st.query_params and tab in names]
+        query = st.query_params
+        named = [tab for option, tab in (former or {}).items() if key_in_link(option, query) and tab in names]
         if named and KEY not in st.query_params:
             st.session_state.setdefault(KEY, named[0])
     choice.check("View", names, KEY, names[0])

@@ -48,8 +48,11 @@ def test_an_emptied_channel_is_taken_back():
     assert not any("**Channel 7**" in text.value for text in page.markdown)
 
 
-def test_links_of_an_older_version_choose_the_same_classes_and_gate():
-    page = open_page("classes", one="church", other="golf ball", faceoff_gate="SE_4_2")
+@pytest.mark.parametrize("folder", ["", "_photos"])  # the user's own class profiles were named by their folder
+def test_links_of_an_older_version_choose_the_same_classes_and_gate(folder):
+    classes = {f"one{folder}": "church", f"other{folder}": "golf ball"}
+    page = open_page("classes", **classes, faceoff_gate="SE_4_2")
+    assert page.session_state["view"] == "A against B"
     assert [page.selectbox(key=key).value for key in ("class_a", "class_b", "gate")] == [
         "church",
         "golf ball",
