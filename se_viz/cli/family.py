@@ -26,7 +26,7 @@ def family(
     images: ImageOptions,
     what: Annotated[
         Literal["reduction ratio r", "squeeze operator", "gate function", "gated stages", "place in the block"] | None,
-        typer.Option(help="Only list the networks that differ in this choice, with a conclusion."),
+        typer.Option(help="Design choice: only networks that differ in it are listed, with a conclusion."),
     ] = None,
     cost: Annotated[
         Literal["r", "parameters", "MACs"],

@@ -33,7 +33,10 @@ def inspect(
     focus: Focus = 1,
     order: Annotated[
         Literal["index", "mean", "variance", "similarity"],
-        typer.Option(help="Order of the channels in the heatmaps: those that differ most between the images first."),
+        typer.Option(
+            help="Order of the channels in the heatmaps: as in the network, by the mean of s, by its variance between "
+            "the images, or similar channels side by side."
+        ),
     ] = "variance",
     channels: Annotated[
         Literal["highest s", "lowest s", "largest change"],

@@ -5,6 +5,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from se_viz.data.member_paths import member_path
 from se_viz.data.rejected import shown
 from se_viz.wording import counted
 
@@ -49,7 +50,7 @@ def members_of(path: Path) -> tuple[list[TarMember], list[str]]:
             for member in archive:
                 # The archive would keep every header that it has read.
                 archive.members = []  # type: ignore[attr-defined]
-                key = _normal(member.name)
+                key = str(member_path(member.name))
                 if not (member.isfile() or member.issym() or member.islnk()):
                     continue
                 repeated += key in files or key in links
@@ -59,7 +60,7 @@ def members_of(path: Path) -> tuple[list[TarMember], list[str]]:
                 else:
                     files.pop(key, None)
                     around = posixpath.dirname(key) if member.issym() else ""
-                    links[key] = member.name, _normal(posixpath.join(around, member.linkname))
+                    links[key] = member.name, str(member_path(posixpath.join(around, member.linkname)))
             end = archive.offset
     except (tarfile.TarError, EOFError) as error:
         raise TarRefused(
@@ -88,11 +89,6 @@ def said_of_repeated(count: int, path: Path) -> list[str]:
         return []
     times = "1 name occurs" if count == 1 else f"{count:,} names occur"
     return [f"{times} again in {path.name}: the last file of a name counts."]
-
-
-def _normal(name: str) -> str:
-    """Return the path of a member as if it were unpacked into one folder: without steps out of it."""
-    return posixpath.normpath(f"/{name}").lstrip("/")
 
 
 def _at(target: str, files: dict[str, TarMember], links: dict[str, tuple[str, str]]) -> TarMember | None:

@@ -15,6 +15,7 @@ from se_viz.data.class_folders import common_folders
 from se_viz.data.class_splits import NOWHERE, FolderPlace, place_of
 from se_viz.data.file_kinds import SUFFIXES, is_clutter
 from se_viz.data.images import MAX_BYTES
+from se_viz.data.member_paths import member_path
 from se_viz.data.tar_members import TarMember, TarRefused, members_of, said_of_repeated
 from se_viz.data.zip_archive import directory, read_member
 
@@ -80,7 +81,7 @@ def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int], list[st
     """
     others: Counter[str] = Counter()
     images: list[tuple[PurePosixPath, ZipInfo]] = []
-    listed = [(_within(member.filename), member) for member in directory(path)]
+    listed = [(member_path(member.filename), member) for member in directory(path)]
     last = dict(listed)
     for inner_path, member in last.items():
         if any(map(is_clutter, inner_path.parts)):
@@ -105,12 +106,6 @@ def samples_of_zip(path: Path) -> tuple[list[Sample], Mapping[str, int], list[st
     return found, others, said_of_repeated(len(listed) - len(last), path)
 
 
-def _within(name: str) -> PurePosixPath:
-    """Return the path of a member as if it were unpacked into one folder: without steps out of it."""
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    return PurePosixPath(*(part for part in parts if part not in ("/", "..")))
-
-
 def samples(paths: Sequence[Path]) -> tuple[list[Sample], Mapping[str, int], list[str]]:
     """List the images of uncompressed tar files, in the order of the files and their members, and count other files.
 
@@ -133,7 +128,7 @@ def _of_one(path: Path, others: Counter[str], notes: list[str]) -> Iterator[Samp
     notes += said
     with path.open("rb") as file:
         for member in members:
-            inner_path = _within(member.name)
+            inner_path = member_path(member.name)
             stem, _, ending = inner_path.name.partition(".")
             if any(map(is_clutter, inner_path.parts)):
                 continue

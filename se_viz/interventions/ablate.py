@@ -74,11 +74,11 @@ def ablate(
         edits: values for each gate, each stage and all of them, ``[1.0, 0.5, "mean", shuffle()]``; or a mapping: from a
             gate, "stage 4" or "all" to a value, a list of values, or None for the default ones, and from a name to
             edits as ``capture`` takes them, ``{"both": {"SE_5_1": "mean", "SE_5_2": "mean"}}``. C numbers are an array.
-            The default values are 1, the mean and shuffled; the mean is then left out, and ``notes`` says so, where no
-            class profiles say what it is.
+            The default values are 1, the mean and shuffled. Without class profiles the mean is left out, and
+            ``notes`` says so.
         profiles: where means are taken from; the bundled class profiles of a demo model if not given.
-        labels: "given" counts an answer as right that is the image's label; "predictions" one that is the network's own
-            without edits, for which no labels are needed.
+        labels: "given" compares an answer with the image's label; "predictions" with the answer of the network without
+            edits, for which no labels are needed.
         batch: images per forward pass, 2 or more where s is shuffled.
         shard: images per shard, at least a batch.
         engine, progress, report: as for ``profile``.

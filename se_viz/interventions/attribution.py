@@ -85,9 +85,10 @@ def attribute(
         target: class by name or number, one for all images or one for each (default: the class that the network
             predicts).
         method: "integrated gradients"; "gradient × change", ∂f/∂s · (s − baseline); "exact", the effect of setting
-            each channel to its baseline; "shapley sampling"; "layer-conductance", in which the image moves from the
-            mean colour to itself, and with it s. Its contributions are the part of that change that goes through s,
-            and need not add up to all of it; the result has s of that image as the baseline.
+            each channel to its baseline; "shapley sampling"; "layer-conductance", in which the input moves from the
+            mean colour (0 after preprocessing) to the image, and s changes with it. Only the part of the logit's
+            change that goes through s is attributed, so the contributions need not add up to the whole change. The
+            baseline of the result is s of the mean colour.
         baseline: "mean" of the class profiles, a number, or C numbers; not used by "layer-conductance".
         profiles: where the mean is taken from; the bundled ones of a demo model if not given.
         steps: number of steps of the integral.

@@ -33,8 +33,8 @@ def capture(
 
     Where values are NaN or infinite, a ``NotFiniteValues`` warning says which (``Capture.not_finite``).
 
-    Any number of threads may do so on one network at once, each with other edits. Its mode and gradients are left
-    as they are, and no hook stays behind on a network that is not already an ``Instrument``.
+    Several threads may capture from one network at the same time, each with its own edits. The network's mode and
+    gradients are left as they are. No hook stays behind, unless the network is already an ``Instrument``.
 
     Args:
         network: a ``Model``, or any network, whose gates are then found at its first capture.

@@ -107,9 +107,9 @@ def test_on_a_gpu_it_takes_what_its_numbers_take(free):
     room.check_memory(name, GPU, torch.bfloat16)
 
 
-def test_what_was_never_counted_passes(free, monkeypatch):
+def test_what_was_never_counted_passes(free, register):
     free[0]["cpu"] = 0
-    monkeypatch.setitem(catalogue._registered, "test/mine", None)
+    register("test/mine", None)
     room.check_memory("test/mine", CPU)
     with pytest.raises(UnknownModel):
         room.check_memory("test/none", CPU)

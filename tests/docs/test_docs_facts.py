@@ -95,3 +95,14 @@ def test_the_citation_is_of_this_version():
     assert citation["cff-version"] == "1.2.0"
     assert citation["title"] == "SE Viz"
     assert citation["references"][0]["identifiers"][0]["value"] == "arXiv:1709.01507"
+
+
+def test_contributing_lists_every_room():
+    """Folders and modules of se_viz/, except those that Python names."""
+    listed = set(re.findall(r"`([a-z_]+(?:/|\.py))`", (ROOT / "CONTRIBUTING.md").read_text()))
+    rooms = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in (ROOT / "se_viz").iterdir()
+        if (path.is_dir() or path.suffix == ".py") and not path.name.startswith("__")
+    }
+    assert rooms <= listed, rooms - listed

@@ -312,11 +312,9 @@ def test_other_precisions_read_almost_the_same(precision, worst):
         assert np.abs(one.s - other.s).max() < worst
 
 
-def test_a_registered_network_is_folded_as_well(monkeypatch):
+def test_a_registered_network_is_folded_as_well(register):
     host = settled(Host(SELayer()))
-    monkeypatch.setitem(
-        catalogue._registered, "mine", lambda: catalogue.Network(host, model(host).preprocess, (), "a test's")
-    )
+    register("mine", lambda: catalogue.Network(host, model(host).preprocess, (), "a test's"))
     loaded = load("mine", "cpu")
     assert loaded.network is host
     assert isinstance(loaded.instrument.network.stem[1], nn.Identity)

@@ -100,9 +100,9 @@ def test_input_images_images_and_tensors_are_all_taken():
     assert [gate.name for gate in held.gates] == ["SE_1_1"]
 
 
-def test_a_registered_model_is_loaded_by_name(monkeypatch):
+def test_a_registered_model_is_loaded_by_name(register):
     network = catalogue.Network(Host(SELayer()), Preprocess((32, 32), 32), ("a", "b", "c", "d", "e"), "a test's")
-    monkeypatch.setitem(catalogue._registered, "mine", lambda: network)
+    register("mine", lambda: network)
     loaded = load("mine", "cpu")
     assert (loaded.name, loaded.classes, loaded.about) == ("mine", network.classes, "a test's")
     assert loaded.network is network.module
@@ -131,7 +131,7 @@ def test_another_head_is_another_view_of_the_same_network():
     assert hooks(made.network) == 0
 
 
-def test_a_registered_network_may_say_its_head(monkeypatch):
+def test_a_registered_network_may_say_its_head(register):
     entry = catalogue.Network(demo(), Preprocess((32, 32), 32), (), "made here", Head("features"))
-    monkeypatch.setitem(catalogue._registered, "test/features", lambda: entry)
+    register("test/features", lambda: entry)
     assert se_viz.load("test/features", "cpu").head == Head("features")

@@ -27,6 +27,7 @@ from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.from_arrays import profiles_from_arrays
 from se_viz.weights import http as web
+from se_viz.zoo import registry
 from support.weight_server import WeightServer
 
 # The same examples at every run: a test that fails one day in ten says nothing of the change it fails on.
@@ -182,3 +183,10 @@ def cluster():
             ray.init(
                 "local", num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False, logging_level="ERROR"
             )
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """The function that registers a model, for this test alone."""
+    monkeypatch.setattr(registry, "_registered", {})
+    return registry.register

@@ -26,9 +26,8 @@ def test_an_unknown_name_lists_the_known_ones():
             load(name)
 
 
-def test_a_registered_model_is_one_of_them(monkeypatch):
-    monkeypatch.setattr(catalogue, "_registered", {})
-    catalogue.register("mine/net", lambda: Network(SEResNet(), PREPROCESS, (), "mine"))
+def test_a_registered_model_is_one_of_them(register):
+    register("mine/net", lambda: Network(SEResNet(), PREPROCESS, (), "mine"))
     assert "mine/net" in catalogue.names()
     model = load("mine/net", "cpu")
     assert capture(model, torch.zeros(1, 3, 128, 128)).logits.shape == (1, 10)

@@ -71,7 +71,7 @@ def _without_weights(network: str) -> tuple[nn.Module, int]:
     params = registry.params(network)
     if params is not None and params > LARGEST:
         raise TooLarge(
-            f"{network} has {params / 1e6:,.0f} M parameters, and this page counts networks of up to "
+            f"{network} has {params / 1e6:,.0f} M parameters, and this tab counts networks of up to "
             f"{LARGEST / 1e6:,.0f} M. Choose a smaller one, or run `python -m se_viz cost {network}` on your machine."
         )
     check_memory(network, torch.device(CPU))

@@ -52,9 +52,9 @@ def coloured():
 
 
 @pytest.fixture
-def many(tmp_path, monkeypatch):
+def many(tmp_path, monkeypatch, register):
     """The page of a small model with class profiles of many classes."""
-    monkeypatch.setitem(catalogue._registered, "test/thousand", small)
+    register("test/thousand", small)
     monkeypatch.setenv("SE_VIZ_PROFILES", str(tmp_path))
     profile(load("test/thousand", "cpu"), coloured(), tmp_path / "test-thousand" / "colours")
     return open_page("classes", 300, model="test/thousand")

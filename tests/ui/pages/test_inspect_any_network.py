@@ -70,7 +70,7 @@ def flat():
 
 
 @pytest.fixture
-def opened(monkeypatch):
+def opened(register):
     """The page on a network, registered under its own name."""
 
     def run(made, **query):
@@ -80,7 +80,7 @@ def opened(monkeypatch):
             return catalogue.Network(made().eval(), preprocess, ("red", "green", "blue"), "made here")
 
         name = f"test/{made.__name__}"
-        monkeypatch.setitem(catalogue._registered, name, network)
+        register(name, network)
         return open_page("inspect", model=name, **query)
 
     return run

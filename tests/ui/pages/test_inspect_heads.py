@@ -33,10 +33,10 @@ class Net(nn.Module):
 
 
 @pytest.fixture
-def registered(monkeypatch):
+def registered(register):
     """A function that registers a network under a new name, and returns the name."""
 
-    def register(name, outputs, classes=(), head=None, bias=None):
+    def add(name, outputs, classes=(), head=None, bias=None):
         def network():
             torch.manual_seed(0)
             made = Net(outputs).eval()
@@ -45,10 +45,10 @@ def registered(monkeypatch):
                 made.head.weight.data.zero_()
             return catalogue.Network(made, Preprocess(crop=(32, 32), resize=32), classes, "made here", head)
 
-        monkeypatch.setitem(catalogue._registered, f"test/heads-{name}", network)
+        register(f"test/heads-{name}", network)
         return f"test/heads-{name}"
 
-    return register
+    return add
 
 
 @pytest.fixture
@@ -185,9 +185,9 @@ class Segments(Net):
         return {"out": self.second(self.first(x)), "aux": None}
 
 
-def test_without_logits_all_else_is_shown_and_it_says_why(monkeypatch):
+def test_without_logits_all_else_is_shown_and_it_says_why(register):
     network = catalogue.Network(Segments(2).eval(), Preprocess(crop=(32, 32), resize=32), (), "made here")
-    monkeypatch.setitem(catalogue._registered, "test/heads-dict", lambda: network)
+    register("test/heads-dict", lambda: network)
     page = open_page("inspect", model="test/heads-dict", samples="cat,coffee")
     assert answer(page).startswith(
         "Segments returns a dict with out, aux, not a single table of logits, so there are no predictions."

@@ -20,7 +20,6 @@ from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.device.devices import resolve
 from se_viz.interventions.baseline import mean_weights
-from se_viz.zoo import registry as catalogue
 from se_viz.zoo.registry import Network
 
 
@@ -211,10 +210,10 @@ def test_stopping_keeps_what_was_read_and_goes_on_when_asked():
 
 
 @pytest.mark.parametrize("gate", ["tanh", "relu"])
-def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_scale(gate, monkeypatch):
+def test_other_gate_functions_and_a_single_gated_stage_are_drawn_on_their_own_scale(gate, register):
     config = SEResNetConfig(gated_stages=(5,), gate=gate, width=8)
     network = Network(SEResNet(config).eval(), PREPROCESS, (), "odd")
-    monkeypatch.setitem(catalogue._registered, f"odd/{gate}", lambda: network)
+    register(f"odd/{gate}", lambda: network)
     page = open_app(samples="cat", model=f"odd/{gate}")
     assert titles(page)[0].startswith("SE_5_2")
     assert specs(page)[0]["layout"]["yaxis"]["range"][0] == (-1 if gate == "tanh" else 0)

@@ -333,7 +333,7 @@ class Net(nn.Module):
 
 
 @pytest.fixture
-def opened(monkeypatch):
+def opened(register):
     """A function that opens the page on a network without class profiles."""
 
     def run(outputs, classes=(), head=None, **query):
@@ -342,7 +342,7 @@ def opened(monkeypatch):
             return catalogue.Network(Net(outputs).eval(), Preprocess(crop=(32, 32), resize=32), classes, "made", head)
 
         name = f"test/intervene-{outputs}-{head and head.kind}"
-        monkeypatch.setitem(catalogue._registered, name, network)
+        register(name, network)
         return show(samples="cat,coffee", model=name, **query)
 
     return run

@@ -26,7 +26,6 @@ from se_viz.ui.state import captures as readings
 from se_viz.ui.state import cost_queue as costs
 from se_viz.ui.state import device_queue as turns
 from se_viz.wording import signed
-from se_viz.zoo import registry
 from se_viz.zoo import timm_source as from_timm
 from se_viz.zoo.registry import Network
 
@@ -192,9 +191,8 @@ def _missing():
         ("mine/none", lambda: Network(nn.Flatten(), PREPROCESS, (), ""), "No channel gate found in Flatten"),
     ],
 )
-def test_a_network_that_cannot_be_built_or_read_gets_a_sentence(name, build, said, monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
-    registry.register(name, build)
+def test_a_network_that_cannot_be_built_or_read_gets_a_sentence(name, build, said, register):
+    register(name, build)
     page = open_page(view="Cost", network=name)
     assert any(said in warning.value.replace("\\", "") for warning in page.warning), page.warning
     with pytest.raises(ValueError, match=said):

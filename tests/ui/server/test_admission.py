@@ -8,15 +8,17 @@ from se_viz.ui.server.admission import Admission
 
 
 class Run:
-    """A run in a thread, which goes on until it is let go."""
+    """A run in a thread, which goes on until it is let go; it notes which others have not been let go before it."""
 
-    def __init__(self, admission):
+    def __init__(self, admission, others=()):
+        self.others, self.beside = others, None
         self.begun, self.goes_on = Event(), Event()
         self.thread = Thread(target=self._run, args=(admission,), daemon=True)
         self.thread.start()
 
     def _run(self, admission):
         with admission.turn():
+            self.beside = [run for run in self.others if not run.goes_on.is_set()]
             self.begun.set()
             self.goes_on.wait(60)
 
@@ -30,10 +32,10 @@ def test_a_run_waits_until_one_of_the_others_has_ended():
     admission = Admission(most=2, seconds=1000)
     runs = [Run(admission) for _ in range(2)]
     assert all(run.begun.wait(60) for run in runs)
-    third = Run(admission)
-    assert not third.begun.wait(0.2)
+    third = Run(admission, runs)
     runs[0].end()
     assert third.begun.wait(60)
+    assert third.beside == [runs[1]]
     runs[1].end()
     third.end()
 

@@ -202,7 +202,7 @@ def test_what_was_left_out_is_counted_by_class():
 
 
 @pytest.mark.slow
-def test_a_network_that_predicts_nothing_has_them_too(monkeypatch):
+def test_a_network_that_predicts_nothing_has_them_too(register):
     """Classes are folders, so no logits are needed."""
 
     def network():
@@ -212,7 +212,7 @@ def test_a_network_that_predicts_nothing_has_them_too(monkeypatch):
         )
         return registry.Network(nn.Sequential(*stages).eval(), Preprocess(crop=(32, 32), resize=32), (), "maps", None)
 
-    monkeypatch.setitem(registry._registered, "test/maps", network)
+    register("test/maps", network)
     page = upload(open_page(samples="cat", model="test/maps"), packed(ants=2, bees=2))
     make(page)
     assert any("ants 2, bees 2" in caption.value for caption in page.caption)
