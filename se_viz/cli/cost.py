@@ -19,7 +19,9 @@ def cost(
         typer.Option(help="Reduction ratio of the gates to insert into a network without gates.", show_default="16"),
     ] = None,
     stages: Annotated[str, typer.Option(help="Stages that get gates, as digits (default: all).")] = "",
-    size: Annotated[int, typer.Option(help="Side of the images in pixels.", min=16, max=1024)] = 224,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the images in pixels (default: that of the model).", min=16, max=1024)
+    ] = None,
     time: Annotated[bool, typer.Option("--time", help="Also measure the time of one image on this processor.")] = False,
     table: TableFile = None,
 ) -> None:
@@ -36,11 +38,13 @@ def cost(
 
     try:
         if network.startswith("demo/"):
-            module = catalogue.build(network).module
+            built = catalogue.build(network)
+            module, size = built.module, size or built.preprocess.crop[0]
         else:
             # The cost does not depend on the weights, so none are downloaded.
-            source, architecture, _ = sources.find(network if "/" in network else f"torchvision/{network}")
+            source, architecture, tag = sources.find(network if "/" in network else f"torchvision/{network}")
             module = source.create(architecture)
+            size = size or source.preprocess(architecture, tag).crop[0]
         where = {int(digit) for digit in stages if digit.isdecimal()}
         if len(where) < len(set(stages)):
             raise ValueError(f"--stages must be digits such as 234, not {stages!r}.")
@@ -69,14 +73,14 @@ def cost(
     except (ValueError, KeyError, OSError) as error:
         raise fail(error) from error
     show_table(
-        ("part", "channels", "parameters", "share", "GMACs"),
+        ("part", "channels", "parameters", "share", "MACs"),
         [
             (
                 row["part"],
                 row["channels"],
                 f"{row['parameters']:,}",
                 f"{signed(row['share'], '+.2%')}" if row["share"] else "",
-                f"{row['MACs'] / 1e9:.4f}",
+                f"{row['MACs']:,}",
             )
             for row in rows.to_dict("records")
         ],

@@ -1,5 +1,6 @@
 """The command that starts the app."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -24,7 +25,7 @@ def app(
     except ValueError as error:
         raise fail(error) from error
     except OSError as error:
-        said = (
-            f"The app cannot listen on {host}, port {port} ({error.strerror or error}): name another --host or --port."
-        )
+        # Python adds the address to the words of the system, which this sentence has already.
+        why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
+        said = f"The app cannot listen on {host}, port {port} ({why}): name another --host or --port."
         raise fail(OSError(said)) from error

@@ -202,8 +202,8 @@ def _gate_boxes(gate: Gate, shape: Sequence[int]) -> list[list[str]]:
     layers = [["weights without", "a bottleneck"]]
     if gate.bottleneck is not None:
         layers = [
-            [f"{gate.channels} → {gate.bottleneck}", gate.ratio],
-            [f"{gate.bottleneck} → {gate.channels}"],
+            [f"FC {gate.channels} → {gate.bottleneck}", gate.ratio],
+            [f"FC {gate.bottleneck} → {gate.channels}"],
         ]
     return [squeeze, *layers, [gate.gate_function, f"<b>s</b>  {gate.channels}"]]
 

@@ -1,4 +1,5 @@
 import json
+import socket
 from dataclasses import asdict
 from pathlib import Path
 
@@ -391,6 +392,15 @@ def test_the_table_of_gates_is_made(tmp_path):
     assert "has a row for each of these architectures already" in again.output
 
 
+def test_the_app_says_that_another_program_has_the_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = RUN.invoke(app, ["app", "--port", str(port)])
+    assert result.exit_code == 1
+    said = f"The app cannot listen on 127.0.0.1, port {port} (Address already in use): name another --host or --port."
+    assert said in result.output
+
+
 @pytest.mark.parametrize("kind", [[], ["--names"]])
 def test_a_table_of_no_architecture_is_not_written(kind, tmp_path):
     out = tmp_path / "table"
@@ -404,6 +414,12 @@ def test_an_index_of_a_part_does_not_replace_that_of_all():
     result = RUN.invoke(app, ["discover", "--names", "--only", "timm/*seresnet18*"])
     assert result.exit_code == 2
     assert "add --out" in result.output
+
+
+def test_the_cost_is_that_of_an_image_of_the_models_size():
+    output = RUN.invoke(app, ["cost", "demo/r16"]).output
+    assert "127,605,504" in output
+    assert "128 × 128" in output
 
 
 def test_the_cost_of_a_network_of_timm_is_counted_without_fetching_it(monkeypatch):

@@ -128,7 +128,7 @@ def test_printed_tables_can_be_written_with_model_and_data(tmp_path):
     first, last = cost.iloc[0], cost.iloc[-1]
     assert last.parameters == first.parameters * (1 + last.share)
     assert cost["parameters"][:-1].sum() == last.parameters
-    assert (last.gates, last.model, last.data) == (8, "demo/r16", "one image of 224 × 224 pixels")
+    assert (last.gates, last.model, last.data) == (8, "demo/r16", "one image of 128 × 128 pixels")
     run("responses", "--table", tmp_path / "responses.csv")
     frame = pd.read_csv(tmp_path / "responses.csv")
     assert next(iter(frame)) == "model"

@@ -12,6 +12,11 @@ def warned(page):
     return said(page.warning)
 
 
+def test_a_link_to_a_step_that_does_not_exist_says_which_there_are():
+    page = open_page("how", step="99")
+    assert "The link asks for step 99, but there are only " in warned(page)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "words"),

@@ -1,6 +1,7 @@
 """Start of the page from a command, in a checkout and from an installed wheel."""
 
 import os
+import socket
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,11 @@ def start(host: str, port: int) -> None:
 
     Raises:
         BadSetting: an environment variable has an invalid value.
+        OSError: the server cannot listen there, for instance because another program does.
     """
+    if port:  # Streamlit would end the process with a line of its log
+        family, *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server((host, port), family=family).close()
     # Streamlit takes this for the script that starts the server, and puts its folder in front of sys.path.
     sys.argv = [str(PAGE)]
     app = App(PAGE, middleware=middleware(), exception_handlers=exception_handlers(), lifespan=lifespan)

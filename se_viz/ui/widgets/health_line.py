@@ -20,7 +20,8 @@ def show(health: Health) -> None:
         return f"{value:.0%}" if health.finite == 1 else "–"
 
     with st.container(horizontal=True):
-        st.metric("mean of s", _number(health.mean, 2))
+        of = "" if health.images == 1 else f", {health.images} images"
+        st.metric(f"mean of s{of}", _number(health.mean, 2))
         st.metric(
             "SD over channels",
             _number(health.spread),

@@ -67,8 +67,8 @@ def draw(question: str, *, about_images: bool = True) -> PageHeader:
     chosen = image_picker.gather(uploaded, intake, keys)
     if model is None:
         st.info(
-            "No model is loaded. Choose one by name in the sidebar, or the architecture and the file of your weights. "
-            "If there is a message above, it says what to do."
+            "No model is loaded. Choose one by name in the bar below the title, or in the sidebar the architecture and "
+            "the file of your weights. If there is a message above, it says what to do."
         )
         st.stop()
     notes.warn(model.notes, "gates")

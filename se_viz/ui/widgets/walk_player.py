@@ -1,5 +1,6 @@
 """The walk-through in the page: a component with HTML, CSS and JavaScript from this package."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -9,6 +10,7 @@ from se_viz.data.images import InputImage
 from se_viz.model.model import Model
 from se_viz.ui.component_files import joined
 from se_viz.ui.state import presentation
+from se_viz.ui.widgets import link_messages
 from se_viz.ui.widgets.walk_payload import walk_payload
 
 _KEY = "walk"
@@ -32,12 +34,21 @@ def show(model: Model, image: InputImage, walk: Walk) -> tuple[int, int]:
     pixel = _pixel(walk, identity)
     payload = walk_payload(walk, model.preprocess.center_crop(image.rgb), image.name, pixel)
     row, column = payload["pixel"]
+    _check_step([step["key"] for step in payload["steps"]])
     _player(
         key=_KEY,
         data=payload | {"identity": identity, "step": st.query_params.get("step", ""), "present": presentation.is_on()},
         on_pixel_change=_nothing,
     )
     return row, column
+
+
+def _check_step(keys: Sequence[str]) -> None:
+    """Say so if the link asks for a step that does not exist; the script shows the first step instead."""
+    if (step := next(iter(link_messages.asked("step")), "")) and step not in keys:
+        link_messages.warn("step", f"step {step}", f"there are only {', '.join(keys)}", keys[0])
+    else:
+        link_messages.repeat("step")
 
 
 def _pixel(walk: Walk, identity: str) -> tuple[int, int] | None:
