@@ -26,7 +26,11 @@ def meaning(fitted: Fitted, choice: str = "head=") -> str:
                 f"The outputs are read as softmax over {len(names)} classes (assumed), so the network always picks one "
                 f"of these. If its outputs are independent labels or numbers, say so with {choice}."
             )
-        return f"Trained on {len(names)} classes: it always picks one of these." if len(names) <= FEW else ""
+        return (
+            f"The network was trained on {len(names)} classes and always picks one of them."
+            if len(names) <= FEW
+            else ""
+        )
     doubt = (
         " All outputs are between 0 and 1 here. If the network ends in a sigmoid, they are probabilities already, and "
         "those shown are wrong: let the network return its logits."

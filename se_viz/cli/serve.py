@@ -26,6 +26,6 @@ def app(
         raise fail(error) from error
     except OSError as error:
         # Python adds the address to the words of the system, which this sentence has already.
-        why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
+        why = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror or error
         said = f"The app cannot listen on {host}, port {port} ({why}): name another --host or --port."
         raise fail(OSError(said)) from error

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
+from statistics import mean
 from typing import TypeAlias
 
 import pandas as pd
@@ -25,8 +26,8 @@ MOVES = 1e-3
 """Minimum SD of s between images; below it, directions come from rounding."""
 _SEEDS = "The grey band spans {}, which differ only in their seed: two trainings of the same network differ by as much."
 _ALIKE = (
-    "The grey band begins at the similarity of {}, which differ only in their seed: inside it, two networks are as "
-    "similar as two trainings of the same network."
+    "The grey band begins at the least similar two of {}, which differ only in their seed: inside it, two networks are "
+    "as similar as two trainings of the same network may be."
 )
 
 _Numbers: TypeAlias = Callable[[str], dict[str, float]]
@@ -101,7 +102,7 @@ def patterns(
         "rank_by_gate": partial(_rank_chart, lines),
         "cka_by_gate": partial(_similarity_chart, lines, similar, same),
     }
-    return Patterns(_words(lines, similar, same), charts)
+    return Patterns(_words(lines, similar, [{gate: of[gate] for gate in same} for of in seeds]), charts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,16 +230,22 @@ def _similarity_chart(lines: _Lines, similar: _ByLabel, same: Mapping[str, tuple
     )
 
 
-def _words(lines: _Lines, similar: _ByLabel, same: Mapping[str, tuple[float, float]]) -> str:
-    """Summarise the charts in a few sentences: means over the gates."""
+def _words(lines: _Lines, similar: _ByLabel, seeds: Sequence[Mapping[str, float]]) -> str:
+    """Summarise the charts in a few sentences: means over the gates.
+
+    Args:
+        lines: the networks.
+        similar: see ``_similarity_chart``.
+        seeds: CKA by gate of each two trainings of the standard network.
+    """
     spreads = {label: lines.spread(name) for label, name in lines.networks.items()}
     ranks = {label: lines.rank(name) for label, name in lines.networks.items()}
     said = "Means over the gates, on the validation set: spread of s " + _listed(spreads, ".2f")
     said += "; effective rank " + _listed(ranks, ".0f") + "."
     if any(similar.values()):
         said += " Similarity (CKA) to r = 16: " + _listed(similar, ".2f")
-        lowest = [low for low, _ in same.values()]
-        said += f"; of {lines.seeds}: {sum(lowest) / len(lowest):.2f}." if lowest else "."
+        pairs = [mean(pair.values()) for pair in seeds if pair]
+        said += f". Two of {lines.seeds}: {mean(pairs):.2f} ({min(pairs):.2f} to {max(pairs):.2f})." if pairs else "."
     return said
 
 
