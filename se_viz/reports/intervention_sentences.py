@@ -123,11 +123,11 @@ def moved(outcome: Outcome, before: Floats, after: Floats, *, with_logit: bool =
     one, other = float(before[outcome.target]), float(after[outcome.target])
     if outcome.has_probabilities:
         start, end = outcome.target_probability(np.stack([before, after]))
-        logit = f" (logit {signed(other - one, '+.2g')})"
+        logit = f" (change of the logit: {signed(other - one, '+.2g')})" if with_logit else ""
         if percent(start) == percent(end):
             return f"leaves {outcome.name} at {percent(start)}{logit}"
         verb = "lowers" if end < start else "raises"
-        return f"{verb} {outcome.name} from {percent(start)} to {percent(end)}{logit * with_logit}"
+        return f"{verb} {outcome.name} from {percent(start)} to {percent(end)}{logit}"
     return f"{'lowers' if other < one else 'raises'} {outcome.name} from {signed(one, '.4g')} to {signed(other, '.4g')}"
 
 

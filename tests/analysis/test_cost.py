@@ -9,6 +9,7 @@ from support.quick import exhaustive
 from torch import nn
 
 from se_viz.analysis.cost import CannotRemove, cost, se_weights, without_gates
+from se_viz.demo.paper_networks import PaperCost
 from se_viz.demo.seresnet import SEResNet, SEResNetConfig
 from se_viz.gates.find import find_gates
 from se_viz.gates.insert_gates import CannotInsert, insert_gates
@@ -56,6 +57,8 @@ def test_the_papers_own_network_has_the_papers_flops():
     assert f"{counted.totals()[0] / 1e6:.1f}" == "25.6"
     assert f"{counted.totals()[1] / 1e9:.2f}" == "3.86"
     assert f"{(counted.macs + counted.elementwise) / 1e9:.2f}" == "3.87"
+    _, without = counted.totals()
+    assert round(counted.macs / without - 1, 4) == PaperCost().flops_counted_here
 
 
 @pytest.mark.slow

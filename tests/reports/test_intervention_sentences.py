@@ -42,33 +42,39 @@ FLIPS = [[0.5, 1, 0], [1.5, 1, 0]]  # s := 1, to dog
     [
         (
             effects(SE_1=CALM, SE_2=[[2, 1, 0], [1.4, 1, 0]]),
-            "**SE_2 := mean** has the largest effect: it lowers cat from 67% to 52% (logit −0.6). No single gate "
+            "**SE_2 := mean** has the largest effect: it lowers cat from 67% to 52% (change of the logit: −0.6). "
+            "No single gate "
             "changes this prediction.",
         ),
         (
             effects(SE_1=CALM, SE_2=FLIPS),
-            "**SE_2 := 1** has the largest effect: it lowers cat from 67% to 31% (logit −1.5), and the network says "
+            "**SE_2 := 1** has the largest effect: it lowers cat from 67% to 31% (change of the logit: −1.5), "
+            "and the network says "
             "dog. It is the only one of the 2 gates that can change this prediction alone.",
         ),
         (
             effects(SE_1=FLIPS, SE_2=[[2, 1, 3.5], [5, 1, 0]]),
-            "**SE_2 := mean** has the largest effect: it raises cat from 67% to 98% (logit +3). Each of the 2 gates "
+            "**SE_2 := mean** has the largest effect: it raises cat from 67% to 98% (change of the logit: +3). "
+            "Each of the 2 gates "
             "can change this prediction alone: with **SE_1 := 1** the network says dog.",
         ),
         (
             effects(SE_1=FLIPS, SE_2=[[-1, 1, 0], [2, 1, 0]], SE_3=CALM),
-            "**SE_2 := 1** has the largest effect: it lowers cat from 67% to 9% (logit −3), and the network says dog. "
+            "**SE_2 := 1** has the largest effect: it lowers cat from 67% to 9% (change of the logit: −3), "
+            "and the network says dog. "
             "2 of the 3 gates can change this prediction alone: with **SE_1 := 1** the network says dog.",
         ),
         (
             effects(SE_1=[[2, 1, 2.5], [4, 1, 0]]),
-            "**SE_1 := mean** has the largest effect: it raises cat from 67% to 94% (logit +2). The one gate can "
+            "**SE_1 := mean** has the largest effect: it raises cat from 67% to 94% (change of the logit: +2). "
+            "The one gate can "
             "change this prediction alone: with **SE_1 := 1** the network says owl.",
         ),
         (effects(SE_1=BEFORE, SE_2=BEFORE), "No single gate has an effect on cat: no edit changes its logit."),
         (
             effects(SE_1=CALM, SE_2=[[np.nan, 1, 0], [9, np.inf, 0]]),
-            "**SE_1 := 1** has the largest effect: it raises cat from 67% to 69% (logit +0.1). No single gate changes "
+            "**SE_1 := 1** has the largest effect: it raises cat from 67% to 69% (change of the logit: +0.1). "
+            "No single gate changes "
             "this prediction. With SE_2 := 1 and 1 other edit the network returns NaN or infinite numbers, which are "
             "not compared.",
         ),
@@ -84,7 +90,7 @@ def test_the_gate_with_the_largest_effect_is_named_and_one_that_changes_the_pred
 
 def test_a_target_that_is_not_the_prediction_and_a_number():
     found = effects(SE_1=CALM, SE_2=[[2, 1.2, 0], [2, 1, 0]])
-    assert said(found, "dog").endswith("(logit +0.2). No single gate changes this prediction (cat).")
+    assert said(found, "dog").endswith("(change of the logit: +0.2). No single gate changes this prediction (cat).")
     assert said(found, "dog", "number") == "**SE_2 := 1** has the largest effect: it raises dog from 1 to 1.2."
 
 

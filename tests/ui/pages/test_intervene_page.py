@@ -107,7 +107,7 @@ def test_first_screen_answers_without_a_click_with_the_numbers_of_python(demo, f
     edit = max(effects, key=lambda edit: abs(effects[edit]))
     verb = "raises" if likely[edit] > first else "lowers"
     assert answer == (
-        f"{edit} has the largest effect: it {verb} {name} from {first:.0%} to {likely[edit]:.0%} (logit "
+        f"{edit} has the largest effect: it {verb} {name} from {first:.0%} to {likely[edit]:.0%} (change of the logit: "
         f"{effects[edit]:+.2g}). {rest}"
     )
 
