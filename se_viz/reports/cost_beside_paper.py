@@ -33,7 +33,7 @@ def cost_table(cost: Cost, name: str) -> pd.DataFrame:
 
 
 def cost_sentence(cost: Cost) -> str:
-    """Return in one sentence what the gates cost, and which stage has most of their parameters."""
+    """Return sentences on what the gates cost, which stage has most of their parameters, and what the paper counts."""
     params, _ = cost.totals()
     gates = cost.params - params
     paper = PaperCost()
@@ -41,8 +41,8 @@ def cost_sentence(cost: Cost) -> str:
     return (
         f"The gates have {gates:,} of {cost.params:,} parameters; {most.params / max(1, gates):.0%} of these are in "
         f"stage {most.stage}. The paper removes the gates of the last stage at less than 0.1% top-5 error. Its "
-        f"+{paper.flops:.2%} FLOPs of SE-ResNet-50 follow from two rounded numbers, 3.86 and 3.87 G; as counted here, "
-        f"it is {paper.flops_counted_here:.2%}."
+        f"+{paper.flops:.2%} FLOPs of SE-ResNet-50 follow from two rounded numbers, 3.86 and 3.87 G; counted as here, "
+        f"they are +{paper.flops_counted_here:.2%}."
     )
 
 
