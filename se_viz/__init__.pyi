@@ -1,11 +1,14 @@
 """The public names and their modules, for lazy_loader and type checkers; ASCII only."""
 
 from .analysis.cost import cost as cost
+from .analysis.health import Health as Health
+from .analysis.health import health as health
 from .analysis.predictions import predict as predict
 from .analysis.walk import Walk as Walk
 from .analysis.walk import walk as walk
 from .data.image_files import read_paths as read_paths
 from .data.sample_images import sample as sample
+from .figures.export import figure_bytes as figure_bytes
 from .gates.block import block_of as block_of
 from .gates.capture import Capture as Capture
 from .gates.capture import GateCapture as GateCapture
