@@ -97,9 +97,10 @@ def freeze(
         write_report(composed, report)
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise fail(error, in_place_of_mean="give a number, as in --set GATE=1") from error
+    gates = composed.tables["gates"].to_dict("records")
     show_table(
         ("gate", "mean of s", "folded"),
-        [(gate.name, signed(gate.s.mean(), ".4g"), gate.how) for gate in frozen.gates],
+        [(row["gate"], signed(row["mean of s"], ".4g"), row["folded"]) for row in gates],
         left_aligned=("gate", "folded"),
     )
     if found:

@@ -15,7 +15,8 @@ from se_viz.interventions.frozen_network import FrozenNetwork
 from se_viz.model.model import Model
 from se_viz.profiles.bundled import path as bundled_path
 from se_viz.profiles.class_profiles import ClassProfiles
-from se_viz.reports.frozen_network import known_cost, sentences, times, times_sentence
+from se_viz.reports.frozen_network import known_cost, times
+from se_viz.reports.frozen_report import frozen_report
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import interventions
 from se_viz.ui.state.interrupted_runs import sent_again
@@ -24,11 +25,13 @@ from se_viz.ui.widgets import unknown_mean
 from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import load_line, shell_options
 from se_viz.ui.widgets.download import download
+from se_viz.ui.widgets.minus_signs import with_minus
 
 _MEASURE = (
     "To measure it, add --data DIR to the command below, which then measures the accuracy before and after. Or open "
     "an ablation of these gates above."
 )
+_COLUMNS = {name: st.column_config.NumberColumn(format="localized") for name in ("before", "after")}
 
 
 @st.fragment
@@ -65,13 +68,18 @@ def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None
     except (CannotFreeze, InstrumentError, ValueError) as error:
         st.info(escape_markdown(unknown_mean.sentence(error) if isinstance(error, NoMean) else str(error)))
         return
-    for sentence in (*sentences(frozen), known_cost(frozen, ablation, _MEASURE)):
-        st.markdown(emphasised(sentence))
+    answer = st.container()
+    measured = None
     if st.button("Measure the time of one image", key="time_frozen", icon=":material/timer:"):
         with st.spinner("Measuring the time before and after …"):
             measured = take_turn(model, partial(times, model, frozen))
-        st.markdown(times_sentence(*measured))
-    st.caption(escape_markdown("; ".join(f"{gate.name} {gate.how}" for gate in frozen.gates)))
+    report = frozen_report(frozen, times=measured, known=known_cost(frozen, ablation, _MEASURE))
+    with answer:
+        for sentence in report.sentences:
+            st.markdown(emphasised(sentence))
+        before_and_after, constants = st.columns(2, gap="medium")
+        before_and_after.dataframe(report.tables["before_and_after"], hide_index=True, column_config=_COLUMNS)
+        constants.dataframe(with_minus(report.tables["gates"], **{"mean of s": ".4g"}), hide_index=True)
     download("Frozen network as safetensors", partial(_file, frozen), "frozen.safetensors", "save_frozen")
     own = profiles is not None and value == "mean" and profiles.path != bundled_path(model.name)
     lines = ["import se_viz", "", load_line(model)]
