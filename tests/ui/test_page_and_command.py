@@ -15,23 +15,30 @@ from streamlit.testing.v1 import AppTest
 from support import pages
 from support.checkpoints import small_weights
 from support.pages import drawn
+from support.profiling import make_images
 from support.quick import exhaustive
 from typer.testing import CliRunner
 
-from se_viz import attribute, capture, load, predict, sample
+from se_viz import attribute, capture, freeze, load, predict, sample, walk
 from se_viz.cli.app import app
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO
 from se_viz.interventions.baseline import mean_weights
+from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.interventions.gate_effects import gate_effects, gate_means, outputs_of
 from se_viz.profiles.bundled import bundled_profiles
+from se_viz.reports.ablation import ablation_report
 from se_viz.reports.class_pair import channel_labels
 from se_viz.reports.class_profiles import class_report
 from se_viz.reports.design_choices import design_report
+from se_viz.reports.frozen_network import known_cost
+from se_viz.reports.frozen_report import frozen_report
 from se_viz.reports.inspection import inspection_report
 from se_viz.reports.intervention import Channels, Edited, intervention_report
 from se_viz.reports.network import network_report
 from se_viz.reports.report import Report
+from se_viz.reports.subject_facts import about_ablation
 from se_viz.reports.target_output import outcome_of
+from se_viz.reports.walk import walk_report
 from se_viz.ui.markdown import emphasised
 
 RUN = CliRunner()
@@ -171,6 +178,63 @@ def test_intervention(tmp_path):
     assert said.endswith(after_error.partition(r"\)")[2])
     same_charts(report, shown, tmp_path / "channels", {"attribution_SE_2_2"})
     same_table(report, "channels_SE_2_2", tmp_path / "channels")
+
+
+@pytest.mark.slow
+def test_freeze(tmp_path):
+    frozen = freeze(load("demo/r16", "cpu"), {"SE_5_2": "mean"})
+    report = frozen_report(frozen, known=known_cost(frozen, bundled_ablation("demo/r16"), ""))
+    page = pages.open_page("intervene", view="Over a dataset", frozen="SE_5_2", device="cpu")
+    output = run(
+        *("freeze", "demo/r16", "--set", "SE_5_2=mean", "--device", "cpu", "--out", tmp_path / "frozen.safetensors"),
+        *("--table", tmp_path / "before_and_after.csv"),
+    )
+    same_sentences(report, page, output)
+    same_table(report, "before_and_after", tmp_path)
+    for name, shown in zip(report.tables, page.dataframe, strict=True):
+        pd.testing.assert_frame_equal(shown.value, report.tables[name])
+    (gate,) = frozen.gates
+    assert [gate.name, f"{gate.s.mean():.4g}", *gate.how.split()] in [line.split() for line in output.splitlines()]
+
+
+@pytest.mark.slow
+def test_ablation(tmp_path, monkeypatch):
+    ablation = bundled_ablation("demo/r16")
+    monkeypatch.setattr("se_viz.interventions.ablate.ablate", lambda *_args, **_settings: ablation)
+    report = about_ablation(ablation_report(ablation), ablation)
+    page = pages.open_page("intervene", view="Over a dataset", device="cpu")
+    photos = make_images(tmp_path / "photos", count=1)
+    output = run("ablate", "--data", photos, "--device", "cpu", "--out", tmp_path / "out")
+    *sentences, may_go = report.sentences
+    texts = {text.value for text in (*page.markdown, *page.caption)}
+    assert {emphasised(sentence) for sentence in sentences} <= texts
+    (shown,) = (text for text in texts if text.startswith("Each of these gates"))
+    start, *listed = shown.split("\n- ")
+    assert f"{start.strip()} {'; '.join(listed)}" == emphasised(may_go)
+    assert set(report.text) <= set(output.splitlines())
+    same_charts(report, drawn(page), tmp_path / "out", set(report.charts))
+    same_table(report, "ablation", tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_walk(tmp_path, monkeypatch):
+    handed = []
+    monkeypatch.setattr("se_viz.ui.widgets.report_download.show", lambda compose, _name: handed.append(compose()))
+    image = sample("cat")
+    report = walk_report(walk(load("demo/r16", "cpu"), image, "SE_3_1", 5), image.name)
+    page = pages.open_page("how", gate="SE_3_1", channel="5", device="cpu")
+    options = ("--gate", "SE_3_1", "--channel", "5", "--device", "cpu", "--out", tmp_path)
+    lines = run("walk", "--sample", "cat", *options).splitlines()
+    assert emphasised(report.sentences[0]) in {text.value for text in page.markdown}
+    (on_page,) = handed
+    assert report.sentences == on_page.sentences
+    assert set(report.text) <= set(lines)
+    for name in report.charts:
+        assert alike(of(on_page, name), of(report, name)), name
+        assert of(report, name) == drawn_in(tmp_path / f"{name}.html"), name
+    for name in report.tables:
+        pd.testing.assert_frame_equal(on_page.tables[name], report.tables[name])
+        same_table(report, name, tmp_path)
 
 
 @pytest.mark.slow
