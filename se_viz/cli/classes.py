@@ -14,7 +14,8 @@ from se_viz.cli.options import Trusted, load_named
 from se_viz.cli.output_options import Folder, OutputOptions
 
 if TYPE_CHECKING:
-    from se_viz.analysis.by_depth import Depth
+    import pandas as pd
+
     from se_viz.profiles.class_profiles import ClassProfiles
     from se_viz.reports.class_groups import Group
 
@@ -89,26 +90,28 @@ def classes(
         output.write(composed)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
-    _show_gates(numbers.depths())
+    _show_gates(composed.tables["by_depth"])
     for sentence in composed.text:
         typer.echo(sentence)
     warn(composed.notes, verbose=verbose)
     output.say(composed)
 
 
-def _show_gates(depths: "Sequence[Depth]") -> None:
+def _show_gates(by_depth: "pd.DataFrame") -> None:
     """Print the numbers of each gate: class specificity, and saturation."""
     from se_viz.cli.table import show_table
 
-    def cells(depth: "Depth") -> list[str]:
-        values = (depth.share, depth.expected_eta2, depth.limit, depth.class_cosine)
-        return ["–" if isnan(value) else f"{value:.3f}" for value in values]
-
+    numbers = {"η²": "eta2", "by chance": "chance", "95th percentile": "limit", "cosine": "cosine"}
+    shares = ("near 0", "near 1")
     show_table(
-        ("gate", "η²", "by chance", "95th percentile", "cosine", "near 0", "near 1"),
+        ("gate", *numbers, *shares),
         [
-            (depth.gate, *cells(depth), f"{depth.saturation.near_0:.1%}", f"{depth.saturation.near_1:.1%}")
-            for depth in depths
+            (
+                row["gate"],
+                *("–" if isnan(row[column]) else f"{row[column]:.3f}" for column in numbers.values()),
+                *(f"{row[column]:.1%}" for column in shares),
+            )
+            for row in by_depth.to_dict("records")
         ],
         left_aligned=("gate",),
     )

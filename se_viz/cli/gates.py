@@ -64,6 +64,8 @@ def gates(
     output: OutputOptions,
 ) -> None:
     """List the gates of a model: name, channels, bottleneck, effective r, squeeze operator, gate function, module."""
+    import pandas as pd
+
     from se_viz.cli.table import show_table
     from se_viz.figures.export import CannotDraw
     from se_viz.reports.network import network_report
@@ -75,21 +77,20 @@ def gates(
         output.write(composed)
     except (ValueError, KeyError, CannotDraw, OSError) as error:
         raise fail(error) from error
+    headers = ("gate", "C", "C/r", "r", "squeeze", "gate function", "module")
+    rows = composed.tables["gates"][list(headers)].to_dict("records")
     show_table(
-        ("gate", "C", "C/r", "r", "squeeze", "function", "module"),
+        headers,
         [
             (
-                one.name,
-                str(one.channels),
-                str(one.bottleneck or "–"),
-                "–" if one.r is None else f"{one.r:.3g}",
-                one.squeeze,
-                one.gate_function,
-                one.path,
+                *(row["gate"], str(row["C"])),
+                "–" if pd.isna(row["C/r"]) else f"{row['C/r']:.0f}",
+                "–" if pd.isna(row["r"]) else f"{row['r']:.3g}",
+                *(row["squeeze"], row["gate function"], row["module"]),
             )
-            for one in loaded.gates
+            for row in rows
         ],
-        left_aligned=("gate", "squeeze", "function", "module"),
+        left_aligned=("gate", "squeeze", "gate function", "module"),
     )
     for note in loaded.notes:
         typer.secho(note, err=True, fg="yellow")

@@ -6,6 +6,7 @@ from functools import cache, partial
 import pandas as pd
 
 from se_viz.analysis.band import Band, band
+from se_viz.analysis.by_depth import Depth
 from se_viz.analysis.class_overview import Kin, kin
 from se_viz.analysis.significance import significance_table
 from se_viz.figures.chart import Chart
@@ -52,7 +53,7 @@ def class_report(
     Sentences: where the gates become class-specific, with the verdicts on the paper's observations; each observation;
     η² by chance; the similarity of the gates. Charts: ``eta_by_gate``, ``class_saturation``, ``gate_heatmap``; for each
     gate ``classes_GATE``, ``band_GATE_0`` and so on, ``class_heatmap_GATE``, ``tree_GATE``, ``effect_GATE``,
-    ``two_GATE_CHANNEL``, ``groups_GATE``. Tables: ``eta2``, ``separation_GATE``, ``groups``.
+    ``two_GATE_CHANNEL``, ``groups_GATE``. Tables: ``by_depth``, ``eta2``, ``separation_GATE``, ``groups``.
 
     Args:
         profiles: the class profiles.
@@ -81,7 +82,10 @@ def class_report(
         pair = first_pair(numbers)
     drawn = [profiles[name] for name in gates or [listed[-1] for _, listed in stages(profiles)]]
     charts = _of_all(numbers)
-    tables: dict[str, Callable[[], pd.DataFrame]] = {"eta2": partial(significance_table, profiles)}
+    tables: dict[str, Callable[[], pd.DataFrame]] = {
+        "by_depth": lambda: by_depth_table(numbers.depths()),
+        "eta2": partial(significance_table, profiles),
+    }
     for gate in drawn:
         channels = range(gate.entry.channels) if everything else sampled(gate.entry.channels)
         if chosen:
@@ -97,6 +101,28 @@ def class_report(
         tables["groups"] = partial(resemblances, numbers, groups)
     notes = [*numbers.limits(), *filter(None, [rows_shown(profiles)])]
     return Report(QUESTION, partial(_sentences, numbers), Later(charts), Later(tables), tuple(notes))
+
+
+def by_depth_table(depths: Sequence[Depth]) -> pd.DataFrame:
+    """Return a row for each gate, in execution order.
+
+    Columns: gate, stage, block, eta2 (of the gate as a whole), chance (its mean over random labellings), limit (95th
+    percentile of η² of a channel over random labellings, median over the channels), cosine (mean between the patterns
+    of two classes), near 0 and near 1 (shares of s). What cannot be computed is NaN.
+    """
+    return pd.DataFrame(
+        {
+            "gate": [depth.gate for depth in depths],
+            "stage": [depth.stage for depth in depths],
+            "block": [depth.block for depth in depths],
+            "eta2": [depth.share for depth in depths],
+            "chance": [depth.expected_eta2 for depth in depths],
+            "limit": [depth.limit for depth in depths],
+            "cosine": [depth.class_cosine for depth in depths],
+            "near 0": [depth.saturation.near_0 for depth in depths],
+            "near 1": [depth.saturation.near_1 for depth in depths],
+        }
+    )
 
 
 def _sentences(numbers: ClassNumbers) -> tuple[str, ...]:

@@ -576,7 +576,14 @@ def test_classes_are_compared_and_drawn(tmp_path):
     assert "By chance, with random labels" in result.output
     most = np.nanargmax(np.abs(cohens_d(bundled_profiles("demo/r16")["SE_5_2"], "church", "golf ball")))
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("eta2.csv", "separation_SE_5_2.csv", "eta_by_gate.html", "class_saturation.html", "gate_heatmap.html"),
+        *(
+            "by_depth.csv",
+            "eta2.csv",
+            "separation_SE_5_2.csv",
+            "eta_by_gate.html",
+            "class_saturation.html",
+            "gate_heatmap.html",
+        ),
         *("classes_SE_5_2.html", "band_SE_5_2_0.html", "band_SE_5_2_1.html"),
         *("class_heatmap_SE_5_2.html", "tree_SE_5_2.html", "effect_SE_5_2.html", f"two_SE_5_2_{most}.html"),
     }

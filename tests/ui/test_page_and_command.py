@@ -248,7 +248,7 @@ def test_classes(tmp_path):
     of_images = {name for name in shown if name.startswith("maps_")}
     same_charts(report, shown, tmp_path, shown.keys() - of_images)
     assert len(shown.keys() - of_images) == 4 + 4 + 3 + 2 + 2  # stages, classes, gates, likeness, the pair
-    for table in ("eta2", "separation_SE_5_2"):
+    for table in ("by_depth", "eta2", "separation_SE_5_2"):
         same_table(report, table, tmp_path)
     labels = channel_labels(report.tables["separation_SE_5_2"])
     channel, label = next(iter(labels.items()))
