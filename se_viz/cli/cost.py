@@ -86,9 +86,8 @@ def cost(
         ],
         left_aligned=("part", "channels"),
     )
-    rule, *left_out = report.notes
-    for sentence in (*report.text, rule):
+    for sentence in (*report.text, report.how_measured):
         typer.echo(sentence)
-    warn(left_out, verbose=True)
+    warn(report.notes, verbose=True)
     if untimed:
         raise fail(costs.CannotRemove(untimed))

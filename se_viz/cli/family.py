@@ -81,7 +81,7 @@ def family(
     rows = [tuple(map(_cell, row)) for row in composed.tables["beside_paper"].itertuples(index=False)]
     show_table(tuple(composed.tables["beside_paper"].columns), rows, left_aligned=(choice.title,))
     typer.echo()
-    for sentence in (*composed.text, *composed.notes):
+    for sentence in (*composed.text, composed.how_measured, *composed.notes):
         typer.echo(sentence)
     output.say(composed)
 

@@ -94,10 +94,9 @@ def gates(
     )
     for note in loaded.notes:
         typer.secho(note, err=True, fg="yellow")
-    rule, *left_out = composed.notes
-    for sentence in (*composed.text, rule):
+    for sentence in (*composed.text, composed.how_measured):
         typer.echo(sentence)
-    warn(left_out, verbose=True)
+    warn(composed.notes, verbose=True)
     output.say(composed)
 
 

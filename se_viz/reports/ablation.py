@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 from se_viz.demo.paired_comparison import points
 from se_viz.figures.ablation_changes import accuracy_changes
@@ -25,10 +26,10 @@ _STAGE_EDITS: dict[float | str, str] = {1.0: "s := 1", "mean": "s := mean", "shu
 def ablation_report(ablation: Ablation, loss: float = 0.01) -> Report:
     """Compose the report on an ablation.
 
-    Sentences: the edit of one gate that costs most, beside s shuffled and its mean; what each edit costs in each whole
-    stage, and what that says of the weights; the edit that changes the entropy most; last, the gates that can be
-    constants. Charts: ``accuracy_by_gate``, ``accuracy_by_stage``. Table: ``ablation``. File:
-    ``ablation.json``.
+    Sentences, in parts: ``effects``, the edit of one gate that costs most, beside s shuffled and its mean; what each
+    edit costs in each whole stage, and what that says of the weights; the edit that changes the entropy most. Last,
+    ``may go``, the gates that can be constants. Charts: ``accuracy_by_gate``, ``accuracy_by_stage``. Table:
+    ``ablation``. File: ``ablation.json``.
 
     Args:
         ablation: the ablation.
@@ -58,7 +59,7 @@ def ablation_report(ablation: Ablation, loss: float = 0.01) -> Report:
     )
 
 
-def _sentences(ablation: Ablation, loss: float) -> tuple[str, ...]:
+def _sentences(ablation: Ablation, loss: float) -> dict[str, tuple[str, ...]]:
     gates = ablation.by("gate")
     said = (
         f"Over {ablation.images:,} images of {ablation.source.name} the network "
@@ -77,7 +78,7 @@ def _sentences(ablation: Ablation, loss: float) -> tuple[str, ...]:
             f"{ablation.as_it_is.entropy:.2f} to {row.entropy:.2f} nats, and accuracy by "
             f"{points(row.change.value)} points."
         )
-    return (*sentences, _may_go(ablation, loss)) if gates else tuple(sentences)
+    return {"effects": tuple(sentences), "may go": (may_go(ablation, loss).sentence,) if gates else ()}
 
 
 def _by_stage(rows: Sequence[AblationRow]) -> tuple[str, ...]:
@@ -111,14 +112,34 @@ def _cost(row: AblationRow) -> str:
     return f"costs most in **{row.where}**: {points(change.value)} points ({interval})"
 
 
-def _may_go(ablation: Ablation, loss: float) -> str:
+class MayGo(NamedTuple):
+    """The gates that can be constants, in words.
+
+    Attributes:
+        start: what they have in common, or why no gate can be one.
+        gates: a clause for each gate.
+    """
+
+    start: str
+    gates: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """All of it as one sentence."""
+        return f"{self.start} {'; '.join(self.gates)}." if self.gates else self.start
+
+
+def may_go(ablation: Ablation, loss: float) -> MayGo:
+    """Return the gates that can be constants with a loss of accuracy below ``loss``, a share; the best come first."""
     try:
         found = suggest(ablation, loss)
     except ValueError as error:
-        return str(error)
+        return MayGo(str(error))
     limit = f"{100 * loss:g} {'point' if loss == 0.01 else 'points'}"
     if not found:
-        return f"No gate can be replaced by a constant with a loss below {limit} over its whole 95% interval."
-    said = "; ".join(one.brief for one in found)
-    start = f"Each of these gates alone can be a constant, with a loss below {limit} over its whole 95% interval"
-    return f"{start} (in brackets): {said}."
+        return MayGo(f"No gate can be replaced by a constant with a loss below {limit} over its whole 95% interval.")
+    return MayGo(
+        f"Each of these gates alone can be a constant, with a loss below {limit} over its whole 95% interval (in "
+        "brackets):",
+        tuple(one.brief for one in found),
+    )

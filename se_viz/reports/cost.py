@@ -15,8 +15,8 @@ QUESTION = "What does SE cost this network?"
 def cost_report(cost: Cost, name: str, side: int, times: Mapping[tuple[int, ...], float] | None = None) -> Report:
     """Compose the report on the cost of SE in a network.
 
-    Sentences: what the gates add; the operations of squeeze and scale; the times, if they are given. Notes: how
-    multiply-accumulates are counted; the operators that are not counted, if there are any. Tables: ``cost``.
+    Sentences: what the gates add; the operations of squeeze and scale; the times, if they are given. Notes: the
+    operators that are not counted, if there are any. Tables: ``cost``.
 
     Args:
         cost: the cost of the network.
@@ -33,7 +33,8 @@ def cost_report(cost: Cost, name: str, side: int, times: Mapping[tuple[int, ...]
         QUESTION,
         lambda: sentences,
         tables=Later({"cost": partial(cost_table, cost)}),
-        notes=(RULE, *([not_counted(cost.left_out)] if cost.left_out else [])),
+        notes=(not_counted(cost.left_out),) if cost.left_out else (),
+        how_measured=RULE,
         about={"Model": name, "Images": f"one image of {side} × {side} pixels"},
     )
 

@@ -61,8 +61,9 @@ def design_report(
 ) -> Report:
     """Compose the report on one design choice.
 
-    Sentences: whether accuracy depends on it; what it is; how the gates respond, if that was measured; how networks of
-    the user compare with the standard one. Charts: ``family`` and ``table_N``, accuracy here and in the paper's Table
+    Sentences, in parts: ``verdicts`` on whether accuracy depends on it, and their ``limits``; ``what it is``; the
+    ``responses`` of the gates, if they were measured; how ``yours``, networks of the user, compare with the standard
+    one. Charts: ``family`` and ``table_N``, accuracy here and in the paper's Table
     N; ``spread_by_gate``, ``saturation_by_gate``, ``rank_by_gate``, ``cka_by_gate``. Tables: ``demo_models``,
     ``beside_paper``, ``comparisons_over_images``, ``comparisons_over_seeds``.
 
@@ -84,24 +85,28 @@ def design_report(
         ),
         f"table_{choice.table}": partial(paper_chart, choice, cost),
     }
-    sentences = [*conclusions(choice, cards), _WHAT_IT_IS[choice.field]]
-    notes = [*yours.notes, *user_notes(yours.cards, both)]
+    said = conclusions(choice, cards)
+    parts = {
+        "verdicts": said.verdicts,
+        "limits": (said.limits,),
+        "what it is": (_WHAT_IT_IS[choice.field],),
+        "responses": (),
+        "yours": tuple(user_sentences(yours.cards, cards)),
+    }
     if responses is None or response is None:
         what = (
             "The responses are not measured yet"
             if responses is None
             else "The responses of these networks are not measured"
         )
-        notes.insert(0, f"{what}: run `python -m se_viz responses --data DIR`.")
+        how_measured = f"{what}: run `python -m se_viz responses --data DIR`."
     else:
         charts |= response.charts
-        sentences.append(response.words)
-        notes.insert(
-            0,
+        parts["responses"] = (response.words,)
+        how_measured = (
             f"Measured on {responses.images:,} validation images of Imagenette; `python -m se_viz responses` prints "
-            "the numbers.",
+            "the numbers."
         )
-    sentences += user_sentences(yours.cards, cards)
     comparisons = [*family_comparisons(cards), *user_comparisons(yours.cards, cards)]
     tables: dict[str, Callable[[], pd.DataFrame]] = {
         "demo_models": partial(family_table, in_order([*cards, *yours.cards])),
@@ -110,7 +115,15 @@ def design_report(
         "comparisons_over_seeds": partial(seeds_table, comparisons),
     }
     about = {"Model": f"demo models by {choice.title}", "Images": _images(both)}
-    return Report(_question(choice), lambda: tuple(sentences), Later(charts), Later(tables), tuple(notes), about=about)
+    return Report(
+        _question(choice),
+        lambda: parts,
+        Later(charts),
+        Later(tables),
+        (*yours.notes, *user_notes(yours.cards, both)),
+        about=about,
+        how_measured=how_measured,
+    )
 
 
 def _images(cards: Sequence[Card]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from statistics import median
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -25,12 +26,29 @@ NO_EFFECT = "no measurable effect here"
 UNCLEAR = "not clear (significant alone, but not with the correction for all tests)"
 
 
-def conclusions(choice: DesignChoice, cards: Sequence[Card]) -> tuple[str, ...]:
-    """Return whether top-1 depends on a choice, here and in the paper: paragraphs with the verdict in bold.
+class Conclusions(NamedTuple):
+    """The answer to the question whether accuracy depends on a choice.
 
-    Each network is compared with the standard one. The first paragraph names the comparison with the clearest
+    Attributes:
+        verdicts: a paragraph for each question, which begins with the verdict in bold.
+        limits: what these verdicts do not say, and what the paper says.
+    """
+
+    verdicts: tuple[str, ...]
+    limits: str
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The verdicts, and their limits."""
+        return (*self.verdicts, self.limits)
+
+
+def conclusions(choice: DesignChoice, cards: Sequence[Card]) -> Conclusions:
+    """Return whether top-1 depends on a choice, here and in the paper.
+
+    Each network is compared with the standard one. The first verdict names the comparison with the clearest
     difference, first over images for the networks as trained, then over seeds, each with its size, interval and p. For
-    the reduction ratio, the second one says the same of SE at all. The last one has the smallest differences that such
+    the reduction ratio, the second one says the same of SE at all. The limits are the smallest differences that such
     tests would see, and the paper's difference: that of the same two values where its table has both.
 
     Args:
@@ -40,7 +58,7 @@ def conclusions(choice: DesignChoice, cards: Sequence[Card]) -> tuple[str, ...]:
     comparisons = family_comparisons(cards)
     compared = [one for one in comparisons if one.choice is choice and not one.without_se]
     if not compared:
-        return (f"Two networks are needed to say whether accuracy depends on the {choice.title}.",)
+        return Conclusions((), f"Two networks are needed to say whether accuracy depends on the {choice.title}.")
     tests = count_tests(comparisons)
     plain = [one for one in comparisons if one.without_se] if choice is RATIO else []
     title = choice.title[0].upper() + choice.title[1:]
@@ -48,7 +66,7 @@ def conclusions(choice: DesignChoice, cards: Sequence[Card]) -> tuple[str, ...]:
     if plain:
         said.append(" ".join([f"**SE at all: {verdict(plain)}.**", *evidence(plain, tests)]))
     visible = _visible([*compared, *plain], tests, seed_spread(comparable(cards)))
-    return (*said, " ".join(filter(None, [visible, _paper(choice, compared)])))
+    return Conclusions(tuple(said), " ".join(filter(None, [visible, _paper(choice, compared)])))
 
 
 def images_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:

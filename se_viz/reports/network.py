@@ -31,7 +31,7 @@ def network_report(
     """Compose the report on a network.
 
     Sentences: the number of gates, their properties and their cost; the position of each of ``gates`` in its block.
-    Notes: how multiply-accumulates are counted; the operators that are not counted, if there are any. Charts:
+    Notes: the operators that are not counted, if there are any. Charts:
     ``gates``, a tree; ``block_GATE``. Tables: ``gates``, ``cost``.
 
     Args:
@@ -58,7 +58,8 @@ def network_report(
         lambda: (summary(model, count), *(f"**{name}** is {clause}." for name, clause in where.items())),
         Later(charts),
         Later({"gates": partial(gates_table, model), "cost": partial(cost_table, count)}),
-        (RULE, *([not_counted(count.left_out)] if count.left_out else [])),
+        notes=(not_counted(count.left_out),) if count.left_out else (),
+        how_measured=RULE,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -58,21 +59,32 @@ class Report:
 
     Attributes:
         question: the question.
-        answer: returns the sentences.
+        answer: returns the sentences, or those of each part by the name of the part, in order.
         charts: charts by name, which is also the name of their file; each is drawn at its first use.
         tables: tables by name, likewise.
+        how_measured: how the numbers were measured or counted, in a few sentences.
         notes: sentences on what was left out, or on the limits of the numbers.
         files: contents of further files by name, with the numbers themselves.
         about: facts on the subject by name; ``source`` is made of those called Model, Images and Gate.
     """
 
     question: str
-    answer: Callable[[], tuple[str, ...]]
+    answer: Callable[[], tuple[str, ...] | Mapping[str, tuple[str, ...]]]
     charts: Mapping[str, Chart] = field(default_factory=Later[Chart])
     tables: Mapping[str, pd.DataFrame] = field(default_factory=Later[pd.DataFrame])
     notes: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=Later[bytes])
     about: Mapping[str, str] = field(default_factory=dict)
+    how_measured: str = ""
+
+    @cached_property
+    def parts(self) -> Mapping[str, tuple[str, ...]]:
+        """The sentences of each part of the answer, for a page that shows the parts in different places.
+
+        A report whose parts have no names has one, "".
+        """
+        said = self.answer()
+        return {"": said} if isinstance(said, tuple) else said
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
@@ -80,7 +92,7 @@ class Report:
 
         ``**`` marks emphasis; everything else is plain text, and names in it may contain any characters.
         """
-        return self.answer()
+        return tuple(chain.from_iterable(self.parts.values()))
 
     @property
     def text(self) -> tuple[str, ...]:
@@ -147,7 +159,7 @@ class Report:
         return html_page(self.question, self.about, self._contents(clear=True), date)
 
     def _contents(self, *, clear: bool = False) -> str:
-        said = sentences_html(self.sentences, self.notes)
+        said = sentences_html(self.sentences, [*filter(None, [self.how_measured]), *self.notes])
         return f"{said}{charts_html(self.charts, clear=clear)}{tables_html(self.tables)}"
 
     def write_html(self, path: str | Path) -> None:

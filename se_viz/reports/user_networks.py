@@ -8,7 +8,7 @@ from se_viz.demo.design_choices import comparable
 from se_viz.demo.seresnet import SEResNetConfig
 from se_viz.reports.design_verdicts import evidence, verdict
 
-YOURS = "**Your network"
+_YOURS = "**Your network"
 """Beginning of each sentence on a network of the user."""
 _SAID = 4  # maximum number of networks with sentences; the table has all
 
@@ -32,10 +32,10 @@ def user_sentences(yours: Sequence[Card], cards: Sequence[Card]) -> list[str]:
     comparisons = user_comparisons(yours, cards)
     tests = count_tests(comparisons)
     said = [
-        " ".join([f"{YOURS} {one.label}: {verdict([one])}.**", *evidence([one], tests)]) for one in comparisons[:_SAID]
+        " ".join([f"{_YOURS} {one.label}: {verdict([one])}.**", *evidence([one], tests)]) for one in comparisons[:_SAID]
     ]
     if len(comparisons) > _SAID:
-        said.append(f"{YOURS}s:** the table of comparisons has {len(comparisons) - _SAID} more.")
+        said.append(f"{_YOURS}s:** the table of comparisons has {len(comparisons) - _SAID} more.")
     return said
 
 

@@ -206,7 +206,7 @@ def test_the_family_is_tabulated_with_what_may_be_concluded():
     assert list(dict.fromkeys(name.partition("-seed")[0] for name in listed))[:2] == ["r2", "r4"]
     assert "2,176,874" in said
     assert "90.60%" in said
-    for sentence in conclusions(RATIO, demo.cards()):
+    for sentence in conclusions(RATIO, demo.cards()).sentences:
         assert sentence.replace("**", "") in said.splitlines()
 
 

@@ -71,7 +71,7 @@ def test_a_network_is_found_loaded_and_compared(folder):
     assert registry.params(f"demo/{card.name}") == card.params
     assert len(load(f"demo/{card.name}", "cpu").gates) == 4
     report = design_report(RATIO)
-    assert report.sentences[: len(conclusions(RATIO, demo.cards()))] == conclusions(RATIO, demo.cards())
+    assert report.parts["verdicts"] == conclusions(RATIO, demo.cards()).verdicts
     (said,) = (one for one in report.text if one.startswith("Your network"))
     assert said.startswith(f"Your network {card.name}: yes, ")
     assert "exact McNemar p < 0.0001" in said

@@ -43,8 +43,8 @@ def test_class_profiles():
 def test_a_choice():
     report = se_viz.report("reduction ratio r")
     assert report.question == design_choices.QUESTION
-    verdicts = design_choices.conclusions(RATIO, design_choices.family_cards())
-    assert report.sentences[: len(verdicts)] == verdicts
+    said = design_choices.conclusions(RATIO, design_choices.family_cards())
+    assert report.sentences[: len(said.sentences)] == said.sentences
     assert f"table_{RATIO.table}" in report.charts
 
 

@@ -32,7 +32,7 @@ def card(seed=0, lost=(), gained=(), correct=None, **config):
 
 
 def test_what_is_not_significant_is_no_effect_and_its_size_comes_before_p():
-    said = conclusions(RATIO, [card(), card(r=2, lost=range(50), gained=range(60)), card(r=32, lost=[1])])
+    said = conclusions(RATIO, [card(), card(r=2, lost=range(50), gained=range(60)), card(r=32, lost=[1])]).sentences
     assert said[0] == (
         "**Reduction ratio r: no measurable effect here.** Of 2 differences on the same 3,925 images, the clearest is "
         "r = 2 compared with r = 16, as trained: +0.25 points (95% interval −0.28 to +0.79), exact McNemar p = 0.39, "
@@ -42,12 +42,12 @@ def test_what_is_not_significant_is_no_effect_and_its_size_comes_before_p():
     )
     assert said[-1].startswith("On these images, a difference below about ")
     assert said[-1].endswith("In the paper's Table 10 (ImageNet), r = 2 differs from r = 16 by −0.01 points.")
-    other = conclusions(RATIO, [card(), card(r=24, lost=[1])])
+    other = conclusions(RATIO, [card(), card(r=24, lost=[1])]).sentences
     assert other[-1].endswith("In the paper's Table 10 (ImageNet), r = 4 is better than r = 32 by 0.5 points.")
 
 
 def test_a_difference_of_the_networks_as_trained_is_said_to_be_one():
-    said = conclusions(SQUEEZE, [card(), card(squeeze="max", lost=range(60), gained=range(20)), card(r=None)])
+    said = conclusions(SQUEEZE, [card(), card(squeeze="max", lost=range(60), gained=range(20)), card(r=None)]).sentences
     assert said[0].startswith(
         "**Squeeze operator: yes, between the networks as trained.** On the same 3,925 images, max compared with "
         "avg, as "
@@ -61,7 +61,7 @@ def test_a_difference_of_the_networks_as_trained_is_said_to_be_one():
 def test_one_significant_test_among_several_is_neither_yes_nor_no_effect():
     others = [card(gate="relu", lost=[1]), card(gate="tanh", lost=[2]), card(r=4, lost=[3])]
     lost = card(squeeze="max", lost=range(40), gained=range(20))
-    said = conclusions(SQUEEZE, [card(), lost, *others])[0]
+    said = conclusions(SQUEEZE, [card(), lost, *others]).sentences[0]
     assert said.startswith(
         "**Squeeze operator: not clear (significant alone, but not with the correction for all tests).** On the"
     )
@@ -72,7 +72,7 @@ def test_one_significant_test_among_several_is_neither_yes_nor_no_effect():
 def test_se_at_all_is_judged_by_its_own_test_and_over_seeds():
     gated = [card(), card(seed=1, lost=[1]), card(seed=2, gained=[1])]
     without = [card(r=None, lost=range(30)), card(seed=1, r=None, lost=range(28)), card(seed=2, r=None, lost=range(29))]
-    said = conclusions(RATIO, [*gated, *without, card(r=2)])
+    said = conclusions(RATIO, [*gated, *without, card(r=2)]).sentences
     assert said[0].startswith("**Reduction ratio r: no measurable effect here.** On the same 3,925 images,")
     assert "r = 2 compared with r = 16, as trained: 0.00 points" in said[0]
     assert said[1].startswith(
@@ -87,19 +87,19 @@ def test_se_at_all_is_judged_by_its_own_test_and_over_seeds():
 
 def test_cards_without_answers_are_compared_over_seeds_only():
     older = [card(correct=3556), card(seed=1, correct=3557), card(r=2, correct=3400), card(seed=1, r=2, correct=3401)]
-    said = conclusions(RATIO, [*older, card(r=4, correct=3400)])[0]
+    said = conclusions(RATIO, [*older, card(r=4, correct=3400)]).sentences[0]
     assert said.startswith(
         "**Reduction ratio r: yes, over seeds.** These networks are not compared by image, because a card has no "
         "answers"
     )
     assert "r = 2, r = 4" in said
     assert "(2 seeds each)" in said
-    alone = conclusions(SQUEEZE, [card(correct=3556), card(squeeze="max", correct=3556)])[0]
+    alone = conclusions(SQUEEZE, [card(correct=3556), card(squeeze="max", correct=3556)]).sentences[0]
     assert alone.startswith("**Squeeze operator: not tested.**")
 
 
 def test_one_network_allows_no_conclusion():
-    (said,) = conclusions(RATIO, [card(), card(r=4, squeeze="max")])
+    (said,) = conclusions(RATIO, [card(), card(r=4, squeeze="max")]).sentences
     assert "Two networks" in said
 
 
@@ -133,7 +133,7 @@ def test_the_paper_is_beside_what_was_measured_here():
 def test_no_shipped_verdict_calls_a_significant_test_no_effect():
     cards = demo.cards()
     for one in family_comparisons(cards):
-        said = conclusions(one.choice, cards)
+        said = conclusions(one.choice, cards).sentences
         told = said[1] if one.without_se else said[0]
         if one.images.p <= 0.05:
             assert ": no measurable effect" not in told

@@ -36,8 +36,7 @@ def page(header: PageHeader) -> None:
     block = walks.block(model, name)
     report = network_report(model, [name], called=called(model), cost=walks.network_cost(model), blocks={name: block})
     header.answer.markdown(" ".join(map(emphasised, report.sentences)))
-    rule, *left_out = report.notes
-    for sentence in left_out:
+    for sentence in report.notes:
         st.warning(escape_markdown(sentence))
     left, right = st.columns(2, gap="medium")
     with left:
@@ -45,7 +44,7 @@ def page(header: PageHeader) -> None:
     with right:
         chart.show(report.charts[f"block_{name}"])
         st.caption(escape_markdown(f"{block.path or 'the network'} ({block.kind}), {_place(model.gate(name))}"))
-    st.caption(escape_markdown(rule))
+    st.caption(escape_markdown(report.how_measured))
     st.header("All gates", anchor=False)
     st.dataframe(report.tables["gates"], hide_index=True, column_config=_COLUMNS)
     if not presentation.is_on():

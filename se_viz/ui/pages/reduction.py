@@ -1,6 +1,6 @@
 """The Reduction page: the effect of the reduction ratio, and of other design choices, on accuracy, size and s."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import get_args
 
@@ -14,7 +14,6 @@ from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, DesignChoice, vari
 from se_viz.demo.user_networks import UserNetworks
 from se_viz.reports.design_choices import QUESTION, CostOf, design_report, family_cards
 from se_viz.reports.report import Report
-from se_viz.reports.user_networks import YOURS
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.widgets import beside_family, chart, cost_calculator, model_comparison, notes, report_download, tabs
 from se_viz.ui.widgets.beside_family import Beside
@@ -90,16 +89,14 @@ def page(header: PageHeader) -> None:
     report = _report(title, cost, changed, cards, yours)
     header.question.title(report.question, anchor=False)
     chart.say_provenance(report.source)
-    verdicts = [sentence for sentence in report.sentences if sentence.startswith("**")]
-    limits, what_it_is, *responses = (sentence for sentence in report.sentences if sentence not in verdicts)
-    of_yours = [sentence for sentence in verdicts if sentence.startswith(YOURS)]
-    answers = [_verdict(sentence) for sentence in verdicts if sentence not in of_yours]
-    header.answer.markdown("\n\n".join(map(emphasised, answers)))
+    parts = report.parts
+    verdicts = (*parts["verdicts"], *parts["yours"])
+    header.answer.markdown("\n\n".join(emphasised(_verdict(sentence)) for sentence in parts["verdicts"]))
     # The evidence fills the first screen of a phone, where the chart should be.
     with st.popover("Evidence for the verdict" + "s" * (len(verdicts) > 1), icon=":material/list:", type="tertiary"):
         for sentence in verdicts:
             st.markdown(emphasised(sentence))
-    notes.warn(report.notes[1:], "networks")
+    notes.warn(report.notes, "networks")
     own = beside_family.beside(header.model)
     if own is not None:
         st.caption(
@@ -110,9 +107,10 @@ def page(header: PageHeader) -> None:
             )
         )
     loadable = tuple(card for card in yours.cards if card.name in yours.weights and not card.seed)
+    explained = " ".join(map(emphasised, (*parts["limits"], *parts["what it is"])))
     contents: dict[str, Callable[[], None]] = {
-        "Accuracy": partial(_accuracy, report, design_choice.table, f"{emphasised(limits)} {emphasised(what_it_is)}"),
-        "Patterns": partial(_patterns, header, design_choice, (*cards, *yours.cards), own, report, responses),
+        "Accuracy": partial(_accuracy, report, design_choice.table, explained),
+        "Patterns": partial(_patterns, header, design_choice, (*cards, *yours.cards), own, report),
         "Your images": partial(model_comparison.images, header, design_choice, cards, loadable, own),
         "Predictions": partial(model_comparison.predictions, header, (*cards, *loadable), own),
         "Comparisons": partial(_comparisons, report, design_choice.table),
@@ -140,21 +138,20 @@ def _patterns(
     cards: tuple[Card, ...],
     own: Beside | None,
     report: Report,
-    words: Sequence[str],
 ) -> None:
     """Draw SD, saturation, effective rank and similarity by depth, over the validation set, with a summary."""
-    note = report.notes[0]
+    words, how_measured = report.parts["responses"], report.how_measured
     if own is not None and (of_own := own.report(choice, cards, header.chosen)):
         st.markdown(" ".join(map(emphasised, of_own.sentences[1:])))
         report = own.added_to(report, of_own)
         chart.say_provenance(report.source)
     shown = [report.charts[name] for name in report.charts if name.endswith("_by_gate")]
     if not shown:
-        st.info(note)
+        st.info(how_measured)
         return
     st.markdown(" ".join(map(emphasised, words)))
     chart.row(shown)
-    st.caption(note)
+    st.caption(how_measured)
 
 
 def _comparisons(report: Report, table: int) -> None:

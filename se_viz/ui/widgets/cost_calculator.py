@@ -108,9 +108,8 @@ def _show(cost: Cost, network: str, side: int, times: cost_queue.Times | None) -
     for sentence in report.sentences:
         st.markdown(emphasised(sentence))
     st.dataframe(report.tables["cost"], hide_index=True, column_config=_COLUMNS)
-    rule, *left_out = report.notes
-    st.caption(escape_markdown(rule))
-    for note in left_out:
+    st.caption(escape_markdown(report.how_measured))
+    for note in report.notes:
         st.warning(escape_markdown(note))
 
 

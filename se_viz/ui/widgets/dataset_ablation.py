@@ -11,7 +11,7 @@ from se_viz.interventions.ablation_file import open_ablation, read_ablation
 from se_viz.interventions.bundled_ablations import path as bundled_path
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
-from se_viz.reports.ablation import ablation_report
+from se_viz.reports.ablation import ablation_report, may_go
 from se_viz.reports.subject_facts import about_ablation
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state.models import exact
@@ -58,25 +58,21 @@ def show(model: Model) -> Ablation | None:
 @st.fragment
 def _draw(ablation: Ablation) -> None:
     """Draw sentences, charts, the gates that may go, and the downloads of an ablation."""
+    results = st.container()
     if ablation.by("gate"):
-        results = st.container()
         question, limit = st.columns(2, gap="medium", vertical_alignment="center")
         question.header("Which gates may go?", anchor=False)
         with limit:
             loss = number("Accuracy that may be lost, points", 0.0, 5.0, 1.0, "loss", disabled=False)
         report = ablation_report(ablation, loss / 100)
-        *effects, may_go = report.sentences
-        start, colon, listed = may_go.partition(": ")
-        st.markdown(
-            "\n".join([emphasised(start + colon), "", *(f"- {emphasised(one)}" for one in listed.split("; ") if one)])
-        )
+        listed = may_go(ablation, loss / 100)
+        st.markdown("\n".join([emphasised(listed.start), "", *(f"- {emphasised(gate)}" for gate in listed.gates)]))
     else:
         report = ablation_report(ablation)
-        results, effects = st.container(), list(report.sentences)
     report = about_ablation(report, ablation)
     chart.say_provenance(report.source)
     with results:
-        for sentence in effects:
+        for sentence in report.parts["effects"]:
             st.markdown(emphasised(sentence))
         if report.charts:
             chart.row(list(report.charts.values()))

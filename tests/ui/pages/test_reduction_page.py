@@ -40,7 +40,7 @@ def test_the_answer_is_computed_from_the_cards():
     page = open_page()
     assert page.title[0].value == reduction.QUESTION
     shown = [text.value for text in (*page.markdown, *page.caption)]
-    for sentence in conclusions(RATIO, demo.cards()):
+    for sentence in conclusions(RATIO, demo.cards()).sentences:
         assert any(emphasised(sentence) in text for text in shown)
     pages.open_tab(page, "Models")
     listed = list(table(page, "trained in, min")["model"])
@@ -80,7 +80,7 @@ def test_every_choice_shows_its_own_networks_and_table():
         page.segmented_control(key="differ").set_value(choice.title).run()
         assert choice.title.removesuffix(" r") in page.title[0].value
         assert not page.exception
-        assert any(emphasised(conclusions(choice, demo.cards())[0]) in text.value for text in page.markdown)
+        assert any(emphasised(conclusions(choice, demo.cards()).verdicts[0]) in text.value for text in page.markdown)
         assert any(f"table_{choice.table}" in chart.proto.id for chart in page.get("plotly_chart"))
 
 
