@@ -1,9 +1,9 @@
 """The command that measures over a dataset what gates do to the answers."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import typer
 
@@ -15,11 +15,9 @@ from se_viz.cli.output_options import OutputOptions, TableFile, write_table
 from se_viz.wording import counted, signed
 
 if TYPE_CHECKING:
-    from se_viz.demo.paired_comparison import Change
-    from se_viz.interventions.ablation import Ablation
-    from se_viz.interventions.ablation_effects import AblationRow
     from se_viz.interventions.edits import Edit
     from se_viz.interventions.planned_edits import AblationEdits
+    from se_viz.reports.report import Report
 
 
 _SET = EditOption(
@@ -142,8 +140,8 @@ def ablate(
             progress=True,
         )
         report = about_ablation(ablation_report(ablation, *(() if loss is None else (loss / 100,))), ablation)
-        _show(ablation)
-        for sentence in report.text:
+        _show(report, "agreement" if ablation.labels == "predictions" else "top-1")
+        for sentence in (report.how_measured, *report.text):
             typer.echo(sentence)
         write_table(table, report.tables["ablation"], report.source)
         output.write(report, out)
@@ -156,7 +154,7 @@ def ablate(
             else f"{counted(images_done(out), 'image')} measured and kept; the same command continues after them."
         )
         raise stopped(done) from None
-    warn(ablation.notes, verbose=verbose)
+    warn(report.notes, verbose=verbose)
     if ablation.refused:
         warn(list(ablation.refused.values()), verbose=verbose)
     output.say(report, out)
@@ -177,42 +175,31 @@ def _edits(gates: list[str] | None, values: list[str] | None) -> "AblationEdits 
     return chosen or None
 
 
-def _show(ablation: "Ablation") -> None:
-    """Print a row for each edit, and the meaning of its columns."""
+def _show(report: "Report", right: str) -> None:
+    """Print a row for each edit; ``right`` is the header of the accuracy."""
     from se_viz.cli.table import show_table
 
-    plain, right = ablation.as_it_is, "agreement" if ablation.labels == "predictions" else "top-1"
-    first = ("as it is", f"{plain.accuracy.top1:.1%}", "", "", "", "", "", "", f"{plain.entropy:.2f}")
     show_table(
-        ("edit", right, "change", "95% interval", "p", "lost", "gained", "logit", "entropy"),
-        [first, *map(_row, ablation.rows)],
+        ("edit", right, "change, points", "95% interval", "p", "lost", "gained", "logit", "entropy"),
+        [_row(row) for row in report.tables["ablation"].to_dict("records")],
         left_aligned=("edit",),
     )
-    whole = f"{plain.accuracy.low:.1%} to {plain.accuracy.high:.1%}"
-    typer.echo(
-        f"{ablation.images:,} images; {right} as it is has the 95% interval {whole} (Wilson). Changes are in points, "
-        "over the same images, with Newcombe's interval for pairs and McNemar's exact p; lost were right and are "
-        "wrong, gained the reverse. The column logit is the mean change of the target's logit; the entropy of the "
-        "answer is in nats."
-    )
 
 
-def _row(row: "AblationRow") -> tuple[str, ...]:
+def _row(row: dict[Hashable, Any]) -> tuple[str, ...]:
+    """Return the cells of an edit; those of a change are empty for the network as it is."""
+    from pandas import isna
+
     from se_viz.demo.paired_comparison import points
 
-    change = row.change
-    return (
-        row.name,
-        f"{row.accuracy.top1:.1%}",
-        points(change.value),
-        f"{points(change.low)} to {points(change.high)}",
-        f"{row.p:.2g}" if row.p >= _SMALLEST_P else f"< {_SMALLEST_P:g}",
-        f"{row.lost:,}",
-        f"{row.gained:,}",
-        _signed(row.logit),
-        "–" if row.entropy is None else f"{row.entropy:.2f}",
-    )
-
-
-def _signed(change: "Change | None") -> str:
-    return "–" if change is None else signed(change.value, "+.2f")
+    effect: tuple[str, ...] = ("",) * 6
+    if not isna(row.get("change")):
+        effect = (
+            points(row["change"]),
+            f"{points(row['change low'])} to {points(row['change high'])}",
+            f"{row['p']:.2g}" if row["p"] >= _SMALLEST_P else f"< {_SMALLEST_P:g}",
+            f"{row['lost']:,.0f}",
+            f"{row['gained']:,.0f}",
+            "–" if isna(row.get("logit")) else signed(row["logit"], "+.2f"),
+        )
+    return (row["edit"], f"{row['accuracy']:.1%}", *effect, "–" if isna(row["entropy"]) else f"{row['entropy']:.2f}")

@@ -56,6 +56,17 @@ def ablation_report(ablation: Ablation, loss: float = 0.01) -> Report:
         Later({"ablation": ablation.table}),
         tuple(ablation.notes),
         Later({"ablation.json": ablation.content}),
+        how_measured=_how_measured(ablation),
+    )
+
+
+def _how_measured(ablation: Ablation) -> str:
+    accuracy, right = ablation.as_it_is.accuracy, "top-1" if ablation.labels == "given" else "agreement"
+    return (
+        f"{ablation.images:,} images; {right} as it is has the 95% interval {accuracy.low:.1%} to {accuracy.high:.1%} "
+        "(Wilson). Changes are over the same images, with Newcombe's interval for pairs and McNemar's exact p; lost "
+        "were right and are wrong, gained the reverse. The column logit is the mean change of the target's logit; the "
+        "entropy of the answer is in nats."
     )
 
 

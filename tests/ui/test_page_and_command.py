@@ -206,11 +206,11 @@ def test_ablation(tmp_path, monkeypatch):
     photos = make_images(tmp_path / "photos", count=1)
     output = run("ablate", "--data", photos, "--device", "cpu", "--out", tmp_path / "out")
     texts = {text.value for text in (*page.markdown, *page.caption)}
-    assert {emphasised(sentence) for sentence in report.parts["effects"]} <= texts
+    assert {emphasised(sentence) for sentence in (*report.parts["effects"], report.how_measured)} <= texts
     (shown,) = (text for text in texts if text.startswith("Each of these gates"))
     start, *listed = shown.split("\n- ")
     assert (f"{start.strip()} {'; '.join(listed)}.".replace("\\", ""),) == report.parts["may go"]
-    assert set(report.text) <= set(output.splitlines())
+    assert {*report.text, report.how_measured} <= set(output.splitlines())
     same_charts(report, drawn(page), tmp_path / "out", set(report.charts))
     same_table(report, "ablation", tmp_path / "out")
 

@@ -78,7 +78,7 @@ def _draw(ablation: Ablation) -> None:
             chart.row(list(report.charts.values()))
         if others := ablation.by("other"):
             st.caption(f"The CSV also has edits that the charts do not show: {len(others)}.")
-    for note in report.notes:
+    for note in (report.how_measured, *report.notes):
         st.caption(escape_markdown(note))
     with st.container(horizontal=True):
         download("Ablation as CSV", partial(report.csv, "ablation"), "ablation.csv", "save_ablation_csv")
