@@ -71,8 +71,8 @@ def freeze(
     from se_viz.data.datasets import dataset
     from se_viz.interventions.ablation_file import open_ablation
     from se_viz.interventions.bundled_ablations import ablation_of
-    from se_viz.reports.frozen_network import compare, known_cost, times
-    from se_viz.reports.frozen_report import frozen_report
+    from se_viz.interventions.frozen_accuracy import measure_accuracy
+    from se_viz.reports.frozen_report import frozen_report, known_cost, measure_times
 
     try:
         values = cast("dict[str, Constant]", joined(parse_edits(constants or (), _SET, ()), _SET))  # of its forms
@@ -85,8 +85,8 @@ def freeze(
         loaded = network.load(name, device, precision, fast=False)
         frozen = frozen_of(loaded, values, profiles=open_profiles(profiles, loaded) if profiles else None)
         known = open_ablation(ablation, loaded) if ablation else None if listed else ablation_of(loaded)
-        found = compare(loaded, frozen, listed, batch) if listed else None
-        measured = times(loaded, frozen) if time else None
+        found = measure_accuracy(loaded, frozen, listed, batch) if listed else None
+        measured = measure_times(loaded, frozen) if time else None
         advice = "Add --data DIR to measure it before and after."
         said = known_cost(frozen, known, advice) if found is None or known is not None else ""
         composed = frozen_report(frozen, found, measured, said, listed.name if listed else "")

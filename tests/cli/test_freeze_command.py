@@ -17,7 +17,8 @@ from se_viz.demo.paired_comparison import points
 from se_viz.interventions import bundled_ablations
 from se_viz.interventions.bundled_ablations import bundled_ablation
 from se_viz.interventions.bundled_ablations import path as bundled
-from se_viz.reports.frozen_network import NotComparable, compare, sentences
+from se_viz.interventions.frozen_accuracy import NotComparable, measure_accuracy
+from se_viz.reports.frozen_report import frozen_report
 
 CLASSES = ("tench", "church")
 
@@ -44,7 +45,7 @@ def test_compares_both_networks_image_by_image(photos):
     model = se_viz.load("demo/r16", device="cpu", fast=False)
     listed, values = dataset(photos), {"all": 0.0}
     frozen = se_viz.freeze(model, values)
-    found = compare(model, frozen, listed, batch=4)
+    found = measure_accuracy(model, frozen, listed, batch=4)
     read = [index for index, name in enumerate(listed.names) if "broken" not in name]
     images = [listed.read(index)[0].rgb for index in read]
     expected = np.array([model.classes.index(listed.classes[listed.labels[index]]) for index in read])
@@ -56,10 +57,10 @@ def test_compares_both_networks_image_by_image(photos):
     assert found.before.of == 6
     assert len(found.left_out) == 1
     assert "broken.png" in found.left_out[0]
-    assert f"{found.lost} images are lost and {found.gained} gained" in sentences(frozen, found)[1]
+    assert f"{found.lost} images are lost and {found.gained} gained" in frozen_report(frozen, found).sentences[1]
     model.classes = ("a", "b")
     with pytest.raises(NotComparable, match="The network has no class 'church', 'tench'"):
-        compare(model, frozen, listed)
+        measure_accuracy(model, frozen, listed)
     model.close()
 
 

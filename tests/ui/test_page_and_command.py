@@ -30,8 +30,7 @@ from se_viz.reports.ablation import ablation_report
 from se_viz.reports.class_pair import channel_labels
 from se_viz.reports.class_profiles import class_report
 from se_viz.reports.design_choices import design_report
-from se_viz.reports.frozen_network import known_cost
-from se_viz.reports.frozen_report import frozen_report
+from se_viz.reports.frozen_report import frozen_report, known_cost
 from se_viz.reports.inspection import inspection_report
 from se_viz.reports.intervention import Channels, Edited, intervention_report
 from se_viz.reports.network import network_report

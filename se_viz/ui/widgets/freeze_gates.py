@@ -15,8 +15,7 @@ from se_viz.interventions.frozen_network import FrozenNetwork
 from se_viz.model.model import Model
 from se_viz.profiles.bundled import path as bundled_path
 from se_viz.profiles.class_profiles import ClassProfiles
-from se_viz.reports.frozen_network import known_cost, times
-from se_viz.reports.frozen_report import frozen_report
+from se_viz.reports.frozen_report import frozen_report, known_cost, measure_times
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import interventions
 from se_viz.ui.state.interrupted_runs import sent_again
@@ -72,7 +71,7 @@ def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None
     measured = None
     if st.button("Measure the time of one image", key="time_frozen", icon=":material/timer:"):
         with st.spinner("Measuring the time before and after …"):
-            measured = take_turn(model, partial(times, model, frozen))
+            measured = take_turn(model, partial(measure_times, model, frozen))
     report = frozen_report(frozen, times=measured, known=known_cost(frozen, ablation, _MEASURE))
     with answer:
         for sentence in report.sentences:

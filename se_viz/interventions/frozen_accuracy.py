@@ -1,4 +1,4 @@
-"""A frozen network beside the network that it was made of: parameters, MACs, time, and accuracy over a dataset."""
+"""Top-1 of a frozen network and of the network that it was made of, over the same images of a dataset."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,21 +7,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from se_viz.analysis.latency import median_latency_ms
 from se_viz.data.datasets import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.demo.card import Accuracy
 from se_viz.demo.evaluate import accuracy
-from se_viz.demo.paired_comparison import Change, accuracy_change, mcnemar, points
+from se_viz.demo.paired_comparison import Change, accuracy_change, mcnemar
 from se_viz.device.memory import raise_if_full
 from se_viz.gates.eval_mode import hold_eval_mode
 from se_viz.gates.trace import placement
-from se_viz.interventions.ablation import Ablation
-from se_viz.interventions.constant_gates import MULTIPLIES
 from se_viz.interventions.frozen_network import FrozenNetwork
 from se_viz.model.model import Model
 from se_viz.types import Int64s
-from se_viz.wording import signed
 
 _LISTED = 5
 
@@ -31,8 +27,8 @@ class NotComparable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Top-1 of two networks over the same images.
+class FrozenAccuracy:
+    """Top-1 of a network and of the frozen one over the same images.
 
     Attributes:
         before, after: accuracy of the network as it is and of the frozen one, each with Wilson's 95% interval.
@@ -59,7 +55,7 @@ class Comparison:
         return mcnemar(self.lost, self.gained)
 
 
-def compare(model: Model, frozen: FrozenNetwork, data: Dataset, batch: int = 32) -> Comparison:
+def measure_accuracy(model: Model, frozen: FrozenNetwork, data: Dataset, batch: int = 32) -> FrozenAccuracy:
     """Run both networks over a dataset, in this process.
 
     Raises:
@@ -82,7 +78,7 @@ def compare(model: Model, frozen: FrozenNetwork, data: Dataset, batch: int = 32)
     one, other = (np.concatenate(answers) for answers in zip(*said, strict=True))
     expected = numbers[labels]
     right, still = one == expected, other == expected
-    return Comparison(
+    return FrozenAccuracy(
         accuracy(int(right.sum()), len(right)),
         accuracy(int(still.sum()), len(right)),
         int((right & ~still).sum()),
@@ -135,76 +131,3 @@ def _outputs(data: Dataset, classes: Sequence[str]) -> list[int]:
         f"The network has no class {', '.join(unknown[:_LISTED])}{' …' if len(unknown) > _LISTED else ''}. Name the "
         "folders or labels as the network's classes, or number them from 0."
     )
-
-
-def times(model: Model, frozen: FrozenNetwork) -> tuple[float, float]:
-    """Return the median time of one image before and after, in milliseconds, on the device of the network."""
-    side = model.preprocess.crop[0]
-    after = frozen.network.to(model.device)
-    return median_latency_ms(model.network, side), median_latency_ms(after, side)
-
-
-def sentences(frozen: FrozenNetwork, comparison: Comparison | None = None) -> tuple[str, ...]:
-    """Return sentences on what freezing has changed."""
-    less = frozen.parameters_before - frozen.parameters_after
-    fewer = frozen.macs_before - frozen.macs_after
-    gates = f"{len(frozen.gates)} gate{'s' * (len(frozen.gates) > 1)}"
-    became = "constants" if len(frozen.gates) > 1 else "a constant"
-    lines = [
-        f"{gates} became {became}: {less:,} parameters ({less / frozen.parameters_before:.1%}) and {fewer:,} "
-        f"multiply-accumulates of one image ({fewer / max(1, frozen.macs_before):.2%}) are saved."
-    ]
-    kept = sum(gate.how == MULTIPLIES for gate in frozen.gates)
-    if kept:
-        lines.append(
-            f"{kept} of them still multiply by {frozen.constants:,} stored numbers, because no neighbouring layer "
-            "takes their maps alone; the others cost nothing."
-        )
-    if comparison is not None:
-        cost = _cost(
-            "Top-1",
-            comparison.before,
-            comparison.after,
-            comparison.change,
-            comparison.lost,
-            comparison.gained,
-            comparison.p,
-        )
-        lines.append(f"{cost} Both networks give the same answer for {comparison.same:,} images.")
-    return tuple(lines)
-
-
-def known_cost(frozen: FrozenNetwork, ablation: Ablation | None, otherwise: str) -> str:
-    """Return what freezing costs in accuracy by an ablation with an edit of exactly these gates to these weights.
-
-    Args:
-        frozen: the frozen network.
-        ablation: the ablation of the network that it was made of, if there is one.
-        otherwise: a sentence on what to do where the ablation does not say it.
-    """
-    row = None if ablation is None else ablation.row_of({gate.name: gate.s for gate in frozen.gates})
-    if ablation is None or row is None:
-        missing = (
-            "there is no ablation of this network"
-            if ablation is None
-            else ("no edit of the ablation sets exactly these gates to these weights")
-        )
-        return f"The accuracy that this costs is not known: {missing}. {otherwise}"
-    right = "Top-1" if ablation.labels == "given" else "Agreement with the network's own answers"
-    cost = _cost(right, ablation.as_it_is.accuracy, row.accuracy, row.change, row.lost, row.gained, row.p)
-    return f"{cost} The ablation measured it with {row.name} on {ablation.source.name}."
-
-
-def _cost(what: str, before: Accuracy, after: Accuracy, change: Change, lost: int, gained: int, p: float) -> str:
-    return (
-        f"{what} over {before.of:,} images: {before.top1:.1%} before (95% interval {before.low:.1%} to "
-        f"{before.high:.1%}), {after.top1:.1%} after ({after.low:.1%} to {after.high:.1%}), a change of "
-        f"{points(change.value)} points (95% interval {points(change.low)} to {points(change.high)}): {lost:,} images "
-        f"are lost and {gained:,} gained (McNemar's exact p = {p:.2g})."
-    )
-
-
-def times_sentence(before: float, after: float) -> str:
-    """Return the time of one image before and after freezing, in milliseconds, as a sentence."""
-    faster = signed((after - before) / before, "+.1%")
-    return f"One image takes {before:.2f} ms before and {after:.2f} ms after ({faster}; medians on this machine)."
