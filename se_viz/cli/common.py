@@ -4,15 +4,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from se_viz.data.left_out_summary import FEW, summing_up
 from se_viz.gates.errors import NotFiniteValues
-
-if TYPE_CHECKING:
-    from se_viz.interventions.baseline import NoMean
 
 Data = Annotated[Path, typer.Option(help="Imagenette: its tar file, or its folder with train/ and val/.", exists=True)]
 Device = Annotated[str, typer.Option(help="Device: auto, cpu, gpu, or a name such as cuda, cuda:1, xpu, mps.")]
@@ -51,7 +48,9 @@ def fail(error: Exception, in_place_of_mean: str = "") -> typer.Exit:
         from se_viz.interventions.baseline import NoMean
 
         if isinstance(error, NoMean):
-            said = no_mean(error, f", or {in_place_of_mean}")
+            from se_viz.reports.unknown_mean import unknown_mean
+
+            said = unknown_mean(error, "shell", f", or {in_place_of_mean}")
     typer.secho(said, err=True, fg="red")
     return typer.Exit(1)
 
@@ -60,11 +59,3 @@ def stopped(what_stays: str) -> typer.Exit:
     """Print that the command was interrupted, and how it goes on, and return the exit to raise."""
     typer.secho(f"Stopped. {what_stays}", err=True, fg="yellow")
     return typer.Exit(130)  # 128 + SIGINT, as shells report it
-
-
-def no_mean(error: "NoMean", otherwise: str = "") -> str:
-    """Return why the mean of s is unknown, and what to do about it in the shell."""
-    if not error.remedy:
-        return error.why
-    made = "them" if error.remedy == "make" else "class profiles of this network"
-    return f"{error.why} Make {made} with `se-viz profile` and add --profiles FILE{otherwise}."

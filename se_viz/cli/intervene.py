@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from se_viz.cli.common import Verbose, fail, no_mean, unwarned
+from se_viz.cli.common import Verbose, fail, unwarned
 from se_viz.cli.edit_values import OTHER, EditOption, PlacedValue, joined, parse_edits
 from se_viz.cli.image_options import Focus, ImageOptions, Profiles, TargetOption, names_of, say
 from se_viz.cli.options import ChosenNetwork
@@ -68,6 +68,7 @@ def intervene(
     from se_viz.reports.subject_facts import about_model
     from se_viz.reports.target_output import outcome_of
     from se_viz.reports.uniform_weights import uniform_weights
+    from se_viz.reports.unknown_mean import unknown_mean
 
     shown = images.read(trusted=network.trusted, verbose=verbose)
     if channel and not gate:
@@ -107,7 +108,10 @@ def intervene(
             other_name="" if swapped is None else names[swapped],
             gate=next((one.gate for one in placed if one.gate in effects.gates), None),
             edited=edited,
-            notes=(*uniform_weights(before, focus - 1), *(() if unknown is None else (no_mean(unknown),))),
+            notes=(
+                *uniform_weights(before, focus - 1),
+                *(() if unknown is None else (unknown_mean(unknown, "shell"),)),
+            ),
         )
         composed = about_model(composed, loaded, names)
         output.write(composed)

@@ -9,11 +9,10 @@ from typer.testing import CliRunner
 
 import se_viz
 from se_viz.cli.app import app
-from se_viz.cli.common import no_mean
 from se_viz.interventions.ablation_file import open_ablation
 from se_viz.interventions.baseline import NoMean, mean_weights
 from se_viz.interventions.gate_effects import why_no_mean
-from se_viz.ui.widgets.unknown_mean import sentence
+from se_viz.reports.unknown_mean import unknown_mean
 
 RUN = CliRunner()
 CLASSES = ("a", "b")
@@ -41,7 +40,8 @@ def test_each_reader_is_told_what_to_do_where_they_are(reasons):
     for remedy, error in reasons.items():
         assert error.remedy == remedy
         assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - written on this line
-        said = {"python": str(error), "shell": no_mean(error, ", or give 1"), "page": sentence(error)}
+        shell = unknown_mean(error, "shell", ", or give 1")
+        said = {"python": str(error), "shell": shell, "page": unknown_mean(error, "page")}
         assert all(text.startswith(error.why) for text in said.values())
         assert ("pass profiles=open_profiles(…)" in said["python"]) == (remedy == "make")
         assert said["shell"].endswith("add --profiles FILE, or give 1.") == bool(remedy)

@@ -8,9 +8,10 @@ from se_viz.gates.errors import InstrumentError
 from se_viz.interventions.attribution import METHODS, Method
 from se_viz.interventions.baseline import NoMean, Weights
 from se_viz.reports.intervention import Channels
+from se_viz.reports.unknown_mean import unknown_mean
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import captures, interventions, presentation
-from se_viz.ui.widgets import chart, unknown_mean
+from se_viz.ui.widgets import chart
 from se_viz.ui.widgets.choice import choose_or_keep
 from se_viz.ui.widgets.intervene_state import InterveneState
 
@@ -60,7 +61,7 @@ def attributed(state: InterveneState, *, drawn: bool) -> Channels | None:
     try:
         found = interventions.attribution(state.model, state.image, state.profiles, (*about, starts))
     except (InstrumentError, NoMean, ImportError) as error:
-        said = unknown_mean.sentence(error) if isinstance(error, NoMean) else str(error)
+        said = unknown_mean(error, "page") if isinstance(error, NoMean) else str(error)
         st.info(escape_markdown(f"{said} Channels can be edited nevertheless."))
         return None
     curves = partial(interventions.curves, state.model, state.image, state.profiles, (*about, baseline))

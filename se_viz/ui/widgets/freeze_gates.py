@@ -16,11 +16,11 @@ from se_viz.model.model import Model
 from se_viz.profiles.bundled import path as bundled_path
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.frozen_report import frozen_report, known_cost, measure_times
+from se_viz.reports.unknown_mean import unknown_mean
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import interventions
 from se_viz.ui.state.interrupted_runs import sent_again
 from se_viz.ui.state.models import take_turn
-from se_viz.ui.widgets import unknown_mean
 from se_viz.ui.widgets.choice import choose
 from se_viz.ui.widgets.code_lines import load_line, shell_options
 from se_viz.ui.widgets.download import download
@@ -65,7 +65,7 @@ def show(model: Model, profiles: ClassProfiles | None, ablation: Ablation | None
     try:
         frozen = _frozen(model, tuple(gates), constant, profiles)
     except (CannotFreeze, InstrumentError, ValueError) as error:
-        st.info(escape_markdown(unknown_mean.sentence(error) if isinstance(error, NoMean) else str(error)))
+        st.info(escape_markdown(unknown_mean(error, "page") if isinstance(error, NoMean) else str(error)))
         return
     answer = st.container()
     measured = None

@@ -11,9 +11,9 @@ from se_viz.reports.intervention import Channels, Edited, intervention_report
 from se_viz.reports.report import Report
 from se_viz.reports.target_output import Outcome
 from se_viz.reports.uniform_weights import uniform_weights
+from se_viz.reports.unknown_mean import unknown_mean
 from se_viz.types import Floats
 from se_viz.ui.state import interventions
-from se_viz.ui.widgets import unknown_mean
 from se_viz.ui.widgets.image_picker import Chosen
 
 _ALONE = "Add a second image to replace s of this image by s of another one."
@@ -52,7 +52,7 @@ class InterveneState:
     def notes(self) -> tuple[str, ...]:
         """Sentences on weights that do not differ between channels, and on the edits that are missing."""
         unknown = why_no_mean(self.model, self.profiles) if "mean" not in self.effects.edits else None
-        mean = () if unknown is None else (unknown_mean.sentence(unknown),)
+        mean = () if unknown is None else (unknown_mean(unknown, "page"),)
         alone = (_ALONE,) if "other image" not in self.effects.edits else ()
         return (*uniform_weights(self.capture, self.focus), *mean, *alone)
 
