@@ -10,7 +10,7 @@ from se_viz.interventions.ablation import Ablation
 from se_viz.interventions.ablation_effects import AblationRow
 from se_viz.interventions.suggest import suggest
 from se_viz.reports.report import Later, Report
-from se_viz.wording import listed
+from se_viz.wording import counted, listed
 
 QUESTION = "What do the gates do over a dataset?"
 
@@ -63,17 +63,17 @@ def ablation_report(ablation: Ablation, loss: float = 0.01) -> Report:
 def _how_measured(ablation: Ablation) -> str:
     accuracy, right = ablation.as_it_is.accuracy, "top-1" if ablation.labels == "given" else "agreement"
     return (
-        f"{ablation.images:,} images; {right} as it is has the 95% interval {accuracy.low:.1%} to {accuracy.high:.1%} "
-        "(Wilson). Changes are over the same images, with Newcombe's interval for pairs and McNemar's exact p; lost "
-        "were right and are wrong, gained the reverse. The column logit is the mean change of the target's logit; the "
-        "entropy of the answer is in nats."
+        f"{counted(ablation.images, 'image')}; {right} as it is has the 95% interval {accuracy.low:.1%} to "
+        f"{accuracy.high:.1%} (Wilson). Changes are over the same images, with Newcombe's interval for pairs and "
+        "McNemar's exact p; lost were right and are wrong, gained the reverse. The column logit is the mean change of "
+        "the target's logit; the entropy of the answer is in nats."
     )
 
 
 def _sentences(ablation: Ablation, loss: float) -> dict[str, tuple[str, ...]]:
     gates = ablation.by("gate")
     said = (
-        f"Over {ablation.images:,} images of {ablation.source.name} the network "
+        f"Over {counted(ablation.images, 'image')} of {ablation.source.name} the network "
         f"{'is right for' if ablation.labels == 'given' else 'agrees with itself in'} "
         f"{ablation.as_it_is.accuracy.top1:.1%}."
     )

@@ -12,7 +12,7 @@ from se_viz.interventions.frozen_accuracy import FrozenAccuracy
 from se_viz.interventions.frozen_network import FrozenNetwork
 from se_viz.model.model import Model
 from se_viz.reports.report import Later, Report
-from se_viz.wording import signed
+from se_viz.wording import counted, signed
 
 QUESTION = "What does the network lose when gates become constants?"
 
@@ -48,7 +48,7 @@ def frozen_report(
                 "gates": lambda: frozen_gates_table(frozen),
             }
         ),
-    ).described(Model=frozen.name, Images="" if compared is None else f"{data}, {compared.before.of:,} images")
+    ).described(Model=frozen.name, Images="" if compared is None else f"{data}, {counted(compared.before.of, 'image')}")
 
 
 def before_and_after_table(
@@ -89,11 +89,11 @@ def _changes(frozen: FrozenNetwork, compared: FrozenAccuracy | None) -> tuple[st
     """Return sentences on what freezing has changed."""
     less = frozen.parameters_before - frozen.parameters_after
     fewer = frozen.macs_before - frozen.macs_after
-    gates = f"{len(frozen.gates)} gate{'s' * (len(frozen.gates) > 1)}"
     became = "constants" if len(frozen.gates) > 1 else "a constant"
     lines = [
-        f"{gates} became {became}: {less:,} parameters ({less / frozen.parameters_before:.1%}) and {fewer:,} "
-        f"multiply-accumulates of one image ({fewer / max(1, frozen.macs_before):.2%}) are saved."
+        f"{counted(len(frozen.gates), 'gate')} became {became}: {less:,} parameters "
+        f"({less / frozen.parameters_before:.1%}) and {fewer:,} multiply-accumulates of one image "
+        f"({fewer / max(1, frozen.macs_before):.2%}) are saved."
     ]
     kept = sum(gate.how == MULTIPLIES for gate in frozen.gates)
     if kept:
@@ -103,7 +103,7 @@ def _changes(frozen: FrozenNetwork, compared: FrozenAccuracy | None) -> tuple[st
         )
     if compared is not None:
         cost = _cost("Top-1", compared.before, compared.after, compared)
-        lines.append(f"{cost} Both networks give the same answer for {compared.same:,} images.")
+        lines.append(f"{cost} Both networks give the same answer for {counted(compared.same, 'image')}.")
     return tuple(lines)
 
 
@@ -131,10 +131,11 @@ def known_cost(frozen: FrozenNetwork, ablation: Ablation | None, otherwise: str)
 def _cost(what: str, before: Accuracy, after: Accuracy, effect: FrozenAccuracy | AblationRow) -> str:
     change = effect.change
     return (
-        f"{what} over {before.of:,} images: {before.top1:.1%} before (95% interval {before.low:.1%} to "
+        f"{what} over {counted(before.of, 'image')}: {before.top1:.1%} before (95% interval {before.low:.1%} to "
         f"{before.high:.1%}), {after.top1:.1%} after ({after.low:.1%} to {after.high:.1%}), a change of "
-        f"{points(change.value)} points (95% interval {points(change.low)} to {points(change.high)}): {effect.lost:,} "
-        f"images are lost and {effect.gained:,} gained (McNemar's exact p = {effect.p:.2g})."
+        f"{points(change.value)} points (95% interval {points(change.low)} to {points(change.high)}): "
+        f"{counted(effect.lost, 'image')} {'is' if effect.lost == 1 else 'are'} lost and {effect.gained:,} gained "
+        f"(McNemar's exact p = {effect.p:.2g})."
     )
 
 

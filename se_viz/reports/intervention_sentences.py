@@ -11,7 +11,7 @@ from se_viz.interventions.attribution import Attribution
 from se_viz.interventions.gate_effects import GateEdit, GateEffects, strongest
 from se_viz.reports.target_output import Outcome
 from se_viz.types import Floats
-from se_viz.wording import signed
+from se_viz.wording import counted, signed
 
 WORDS = (
     "Three words have different meanings here: the **weight** s is what the gate multiplies a channel by. The "
@@ -103,7 +103,7 @@ def _not_finite(effects: GateEffects, compared: Sequence[tuple[str, GateEdit, fl
     if not left_out:
         return ""
     rest = len(left_out) - 1
-    more = f" and {rest} other edit{'s' * (rest > 1)}" if rest else ""
+    more = f" and {counted(rest, 'other edit')}" if rest else ""
     return f" With {left_out[0]}{more} the network returns NaN or infinite numbers, which are not compared."
 
 

@@ -16,6 +16,7 @@ from se_viz.gates.macs import RULE, not_counted
 from se_viz.model.model import Model
 from se_viz.reports.report import Later, Report
 from se_viz.reports.tables import cost_table, gates_table
+from se_viz.wording import counted
 
 QUESTION = "Where are the SE blocks?"
 
@@ -71,9 +72,8 @@ def summary(model: Model, cost: Cost) -> str:
     share = macs / cost.macs
     little = "less than 0.01%" if 0 < share < 1e-4 else f"{share:.2%}"
     return (
-        f"{len(gates)} {'gate' if len(gates) == 1 else 'gates'} in {len(stages)} "
-        f"{'stage' if len(stages) == 1 else 'stages'}: squeeze {_mixed(gate.squeeze for gate in gates)}, "
-        f"{_mixed(gate.gate_function for gate in gates)}, {_ratios(gates)}. "
+        f"{counted(len(gates), 'gate')} in {counted(len(stages), 'stage')}: squeeze "
+        f"{_mixed(gate.squeeze for gate in gates)}, {_mixed(gate.gate_function for gate in gates)}, {_ratios(gates)}. "
         f"{'It contains' if len(gates) == 1 else 'They contain'} {params:,} of {cost.params:,} parameters "
         f"({params / cost.params:.1%}) and {'accounts' if len(gates) == 1 else 'account'} for {little} of the "
         f"multiply-accumulates."

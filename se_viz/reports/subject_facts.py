@@ -7,6 +7,7 @@ from se_viz.interventions.ablation import Ablation
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import ClassProfiles
 from se_viz.reports.report import Report
+from se_viz.wording import counted
 
 _NAMED = 24  # names of images in the head
 
@@ -32,9 +33,10 @@ def about_profiles(report: Report, profiles: ClassProfiles) -> Report:
 def profiles_source(profiles: ClassProfiles) -> Provenance:
     """Return the network and the datasets of class profiles, for the metadata and the tables of files."""
     sources = " and ".join(source.name for source in profiles.header.sources)
-    return Provenance(profiles.header.model.name, f"{sources}, {int(profiles.counts.sum()):,} images")
+    return Provenance(profiles.header.model.name, f"{sources}, {counted(int(profiles.counts.sum()), 'image')}")
 
 
 def about_ablation(report: Report, ablation: Ablation) -> Report:
     """Return a report with the name of the model and the dataset that an ablation was measured with."""
-    return report.described(Model=ablation.model.name, Images=f"{ablation.source.name}, {ablation.images:,} images")
+    images = f"{ablation.source.name}, {counted(ablation.images, 'image')}"
+    return report.described(Model=ablation.model.name, Images=images)

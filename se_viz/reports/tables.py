@@ -13,6 +13,7 @@ from se_viz.figures.provenance import Provenance
 from se_viz.gates.capture import Capture
 from se_viz.gates.gate_parameters import parameters_of
 from se_viz.model.model import Model
+from se_viz.wording import counted
 
 _LISTED = 5  # maximum number of names in a sentence
 
@@ -116,7 +117,7 @@ def cost_table(cost: Cost) -> pd.DataFrame:
     params, macs = cost.totals()
     rows = [("without SE", 0, "", params, 0.0, macs)]
     for stage in cost.stages:
-        name = f"stage {stage.stage}, {stage.gates} {'gate' if stage.gates == 1 else 'gates'}"
+        name = f"stage {stage.stage}, {counted(stage.gates, 'gate')}"
         channels = ", ".join(map(str, stage.channels))
         rows.append((name, stage.gates, channels, stage.params, stage.params / params, stage.macs))
     gates = sum(stage.gates for stage in cost.stages)

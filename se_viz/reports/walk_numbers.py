@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from se_viz.analysis.walk import Term
+from se_viz.wording import counted
 
 _MINUS = "−"
 _POWERS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -52,7 +53,7 @@ def added(terms: Sequence[Term], bias: float, total: float, *, shown: int = SHOW
     rest = ordered[len(largest) :]
     if rest:
         value = sum(term.product for term in rest)
-        line += f" {signed(value)} ({len(rest):,} more {'product' if len(rest) == 1 else 'products'})"
+        line += f" {signed(value)} ({counted(len(rest), 'more product')})"
     if bias:
         line += f" {signed(bias)} (bias)"
     return f"{line} = {number(total)}"
