@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import se_viz
 from se_viz import former_names
-from se_viz.analysis.demo_responses import Responses, shipped
+from se_viz.analysis.demo_responses import Responses, bundled_path
 from se_viz.profiles import bundled
 from se_viz.profiles.class_profiles import FILE
 from se_viz.profiles.metadata import FORMAT, pass_precision
@@ -104,12 +104,12 @@ def test_former_names_of_precisions_are_read():
 
 
 def test_measurements_with_former_keys_are_read(tmp_path):
-    text = shipped().read_text()
+    text = bundled_path().read_text()
     former = text.replace('"near_0"', '"shut"').replace('"near_1"', '"open"')
     assert former != text
     (tmp_path / "responses.json").write_text(former)
     found = Responses.read(tmp_path / "responses.json")
-    assert found == Responses.read(shipped())
+    assert found == Responses.read(bundled_path())
     found.write(tmp_path / "responses.json")
     assert json.loads((tmp_path / "responses.json").read_text()) == json.loads(text)
 

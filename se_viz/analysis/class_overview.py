@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from se_viz.analysis.class_similarity import class_similarity, most_dissimilar, tree
-from se_viz.analysis.resemblance import Patterns
+from se_viz.analysis.resemblance import ClassPatterns
 from se_viz.profiles.class_profiles import GateProfile
 from se_viz.types import AnyFloats, Float32s, Floats, Positions
 
@@ -25,7 +25,7 @@ class Overview:
     """
 
     nonempty: Positions
-    patterns: Patterns
+    patterns: ClassPatterns
     similarity: Float32s
     most_dissimilar: tuple[int, int] | None
 
@@ -36,7 +36,7 @@ class Overview:
         similarity = class_similarity(moments.mean).astype(np.float32)
         nonempty = np.flatnonzero(moments.count)
         apart = most_dissimilar(similarity, moments.count)
-        return cls(nonempty, Patterns.of(moments.mean[nonempty]), similarity, apart)
+        return cls(nonempty, ClassPatterns.of(moments.mean[nonempty]), similarity, apart)
 
     def rows_to_draw(self, chosen: Sequence[int]) -> Positions:
         """Return the classes to draw (R,), ascending: all with images, or the 60 most similar to a chosen one."""
@@ -48,7 +48,7 @@ class Overview:
         return np.sort(self.nonempty[np.argsort(-closest[self.nonempty], kind="stable")[:MOST_ROWS]])
 
     def most_similar_class(self, mean: AnyFloats) -> tuple[int, float] | None:
-        """Return the class that the mean s of a group (C,) resembles most, and its resemblance (see ``Patterns``).
+        """Return the class that the mean s of a group (C,) resembles most, and its resemblance (see ``ClassPatterns``).
 
         None if no class differs from the mean over classes, or if the group does not.
         """

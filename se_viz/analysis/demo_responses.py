@@ -101,7 +101,7 @@ class Responses:
 _JSON = TypeAdapter(Responses)
 
 
-def shipped() -> Path:
+def bundled_path() -> Path:
     """Return the path of the responses of the shipped networks."""
     return demo.folder() / "responses" / "imagenette-val.json"
 
@@ -117,7 +117,7 @@ def known() -> Responses | None:
     Raises:
         ValueError: a file is damaged.
     """
-    ours = Responses.read(shipped()) if shipped().is_file() else None
+    ours = Responses.read(bundled_path()) if bundled_path().is_file() else None
     if ours is None or not of_user().is_file():
         return ours
     yours = Responses.read(of_user())

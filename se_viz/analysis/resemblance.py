@@ -12,7 +12,7 @@ _TINY = 1e-14
 
 
 @dataclass(frozen=True, slots=True)
-class Patterns:
+class ClassPatterns:
     """The difference of each of K classes from their mean in one gate, prepared for comparison with many groups.
 
     Attributes:
@@ -26,7 +26,7 @@ class Patterns:
     lengths: Floats
 
     @classmethod
-    def of(cls, classes: AnyFloats) -> "Patterns":
+    def of(cls, classes: AnyFloats) -> "ClassPatterns":
         """Prepare the patterns of classes from their mean s (K, C)."""
         common = classes.mean(axis=0, dtype=np.float64)
         each = classes - common

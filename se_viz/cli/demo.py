@@ -97,13 +97,13 @@ def responses(
     table: TableFile = None,
 ) -> None:
     """Print the responses of every gate of the demo models to the validation set: spread, saturation, rank of s."""
-    from se_viz.analysis.demo_responses import Responses, of_user, shipped
+    from se_viz.analysis.demo_responses import Responses, bundled_path, of_user
     from se_viz.cli.table import show_table
     from se_viz.disk.sole_writer import sole_writer
     from se_viz.figures.provenance import Provenance
     from se_viz.reports.demo_responses import responses_table
 
-    path = out or (of_user() if yours else shipped())
+    path = out or (of_user() if yours else bundled_path())
     try:
         if data:
             with sole_writer(path):

@@ -10,7 +10,7 @@ from se_viz.cli.options import CheckpointOptions
 from se_viz.cli.output_options import OutputOptions
 
 if TYPE_CHECKING:
-    from se_viz.zoo.gate_index import Row
+    from se_viz.zoo.gate_index import ArchitectureRow
 
 
 def models(
@@ -132,7 +132,7 @@ def discover(
         raise typer.BadParameter("--only would leave most architectures out of SE Viz's own index: add --out.")
     shown = 0
 
-    def show(row: "Row") -> None:
+    def show(row: "ArchitectureRow") -> None:
         nonlocal shown
         shown += 1
         typer.echo(f"{row.model:50}{row.gates:4} gates{row.seconds or 0:8.2f} s  {' '.join(row.kinds)}  {row.note}")

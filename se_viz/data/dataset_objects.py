@@ -11,8 +11,8 @@ from torch import Tensor
 
 from se_viz.data import splits
 from se_viz.data.colours import SWAPS_SIDES, TURNS, orientation_of
+from se_viz.data.dataset import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused, InputImage, decode
-from se_viz.data.labelled import UNLABELLED, Dataset
 from se_viz.data.list_columns import IMAGE, LABEL, column
 from se_viz.data.object_labels import SEVERAL, Classes, Label, as_label, classes_of, targets_of
 from se_viz.data.python_images import InputRefused, rgb_image

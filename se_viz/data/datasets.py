@@ -7,10 +7,10 @@ from pathlib import Path
 from se_viz.data import dataset_folder, lists, splits
 from se_viz.data import webdataset as tars
 from se_viz.data.class_splits import by_class, pick_split
+from se_viz.data.dataset import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, disambiguate, labelled
 from se_viz.data.dataset_objects import Indexed, from_object
 from se_viz.data.file_kinds import format_of, is_clutter, is_image, left_out
 from se_viz.data.folders import find_images
-from se_viz.data.labelled import IN_FOLDERS, UNLABELLED, Dataset, DatasetFormat, disambiguate, labelled
 from se_viz.data.list_rows import once
 from se_viz.data.rejected import DatasetRefused, Refused, shown
 from se_viz.data.split_names import meaning, meaning_of_part

@@ -34,7 +34,7 @@ from se_viz.data.tiff import SIGNATURES, TiffRefused, first_image, unusual
 # Pillow imports all its plugins when it needs one that is not imported yet.
 _PLUGINS = (AvifImagePlugin, GifImagePlugin, PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin)
 # Takes a number of pixels, and reserves memory for them inside a block.
-Room: TypeAlias = Callable[[int], AbstractContextManager[None]]
+ReserveMemory: TypeAlias = Callable[[int], AbstractContextManager[None]]
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "AVIF", "TIFF")
 MAX_BYTES = 50_000_000
@@ -105,7 +105,7 @@ def decode(name: str, content: bytes, most_pixels: int = MAX_PIXELS) -> InputIma
 
 
 def decode_pixels(
-    name: str, content: bytes, room: Room, most_pixels: int = MAX_PIXELS
+    name: str, content: bytes, room: ReserveMemory, most_pixels: int = MAX_PIXELS
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Decode the first frame of a JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF or PPM (PGM, PBM) file.
 
@@ -159,7 +159,7 @@ def size_refusal(content: bytes) -> str:
     return f"it is larger than {MAX_BYTES // 10**6} MB; save a smaller copy" if len(content) > MAX_BYTES else ""
 
 
-def _decoded(name: str, content: bytes, room: Room, most_pixels: int) -> tuple[Image.Image, tuple[int, int]]:
+def _decoded(name: str, content: bytes, room: ReserveMemory, most_pixels: int) -> tuple[Image.Image, tuple[int, int]]:
     """Decode as ``decode_pixels`` does, without its check of the size; let the errors of decoders pass."""
     with ExitStack() as held:
         openable = _openable(name, content)

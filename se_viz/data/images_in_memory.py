@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from se_viz.data.class_folders import folder_of
+from se_viz.data.dataset import Dataset, class_names
 from se_viz.data.images import InputImage
-from se_viz.data.labelled import Dataset, class_names
 from se_viz.wording import listed
 
 _NAMED = 3  # maximum number of classes that the name of the dataset lists

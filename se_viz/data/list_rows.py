@@ -18,7 +18,7 @@ _NAMED = 3  # lines or images that a sentence names
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListRow:
     """One line: an image's path as written, its label (None without one), and its split (empty without one)."""
 
     path: str
@@ -26,7 +26,9 @@ class Row:
     split: str
 
 
-def rows_of(path: Path, header: Sequence[str], lines: Iterable[Line], unit: str) -> tuple[list[Row], list[str], str]:
+def rows_of(
+    path: Path, header: Sequence[str], lines: Iterable[Line], unit: str
+) -> tuple[list[ListRow], list[str], str]:
     """Return the rows of a list, and sentences, see ``lists.read``.
 
     Args:
@@ -53,7 +55,7 @@ def rows_of(path: Path, header: Sequence[str], lines: Iterable[Line], unit: str)
     for _, cells in cut:
         named, label, split = (cells[i] if i is not None else "" for i in indices.values())
         if named:
-            rows.append(Row(named, label or None, split))
+            rows.append(ListRow(named, label or None, split))
         else:
             empty += 1
     if not rows:
@@ -67,13 +69,13 @@ def rows_of(path: Path, header: Sequence[str], lines: Iterable[Line], unit: str)
     return rows, notes, unlabelled
 
 
-def once(path: Path, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+def once(path: Path, rows: Sequence[ListRow]) -> tuple[list[ListRow], list[str]]:
     """Return each image once, without images whose lines give several labels; and sentences on the lines left out.
 
     Raises:
         DatasetRefused: the lines of every image give several labels.
     """
-    kept: dict[str, Row] = {}
+    kept: dict[str, ListRow] = {}
     labels: dict[str, dict[str, None]] = {}
     for row in rows:
         key = _key(row)
@@ -185,7 +187,7 @@ def _legible(cell: str) -> str:
     return "/".join(map(shown, cell.split("/"))) if cell else "empty"
 
 
-def _key(row: Row) -> str:
+def _key(row: ListRow) -> str:
     """Return a row's path in the form that all spellings of it share."""
     return posixpath.normpath(row.path.replace("\\", "/"))
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from se_viz.data.file_kinds import is_image
 from se_viz.data.list_columns import LABEL, PATH, SPLIT, column, columns
-from se_viz.data.list_rows import Line, Row, rows_of
+from se_viz.data.list_rows import Line, ListRow, rows_of
 from se_viz.data.rejected import DatasetRefused
 
 _TEXT = frozenset({".csv", ".tsv", ".txt", ".tab", ".lst"})
@@ -37,7 +37,7 @@ def is_list(path: Path) -> bool:
     return path.suffix.lower() in _TEXT | _PARQUET | _OTHERS.keys()
 
 
-def read(path: Path) -> tuple[list[Row], list[str], str]:
+def read(path: Path) -> tuple[list[ListRow], list[str], str]:
     """Read a list.
 
     Returns:

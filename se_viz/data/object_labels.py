@@ -8,8 +8,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from torch import Tensor
 
+from se_viz.data.dataset import UNLABELLED, disambiguate
 from se_viz.data.images import ImageRefused
-from se_viz.data.labelled import UNLABELLED, disambiguate
 from se_viz.data.list_columns import LABEL, column
 from se_viz.data.rejected import DatasetRefused, shown
 

@@ -21,7 +21,7 @@ def is_finished(path: Path, recipe: Recipe) -> bool:
             another recipe.
     """
     base = path.parent.parent if path.parent.name == pretrained.SEEDS else path.parent
-    if base.resolve() == user_networks.folder().resolve() and path.stem in user_networks.shipped():
+    if base.resolve() == user_networks.folder().resolve() and path.stem in user_networks.bundled_names():
         raise ValueError(
             f"{path.stem} is a shipped network: train it with another --seed, or name another folder with --out."
         )

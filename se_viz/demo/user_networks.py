@@ -41,7 +41,7 @@ def changed() -> float:
     return pretrained.changed(folder())
 
 
-def shipped() -> frozenset[str]:
+def bundled_names() -> frozenset[str]:
     """Return the names of the shipped networks with any seed, which the user's networks cannot have."""
     places = (pretrained.folder(), pretrained.folder() / pretrained.SEEDS)
     return frozenset(path.stem for place in places for path in place.glob("*.json"))
@@ -49,7 +49,7 @@ def shipped() -> frozenset[str]:
 
 def user_networks() -> UserNetworks:
     """Return the networks in the user's folder; damaged and unsuitable cards are left out, with a note on each."""
-    base, cards, notes, names = folder(), {}, [], shipped()
+    base, cards, notes, names = folder(), {}, [], bundled_names()
     for path in [*sorted(base.glob("*.json")), *sorted((base / pretrained.SEEDS).glob("*.json"))]:
         try:
             card = Card.read(path)

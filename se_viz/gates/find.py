@@ -19,10 +19,10 @@ from se_viz.gates.probe import living_channels
 from se_viz.gates.refusals import check_readable
 from se_viz.gates.trace import IMAGES, ModuleRun, Size, Trace, noise, placement, trace
 from se_viz.gates.values import Frame
-from se_viz.gates.verify import Proof, prove
+from se_viz.gates.verify import VerifiedGate, verify_gate
 from se_viz.gates.watched_gates import PARTS, Passed, Watched, call_taps, overlooked, select
 
-_Proved: TypeAlias = dict[str, Proof]
+_Verified: TypeAlias = dict[str, VerifiedGate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +90,19 @@ def survey(network: nn.Module, size: Size | None = None) -> Finding:
 def _survey(network: nn.Module, size: Size | None, *, widen: bool) -> Finding:
     with undisturbed(placement(network)[0]), private_copy(network, widen=widen) as (copy, is_private):
         traced = trace(copy, size, private=is_private)
-        proved = _prove(traced, copy)
-        runs = [run for run in traced.runs if run.path in proved and _is_confirmed(run, proved[run.path], traced)]
+        verified = _verify(traced, copy)
+        runs = [run for run in traced.runs if run.path in verified and _is_confirmed(run, verified[run.path], traced)]
         whole = [run for run in runs if run.input is not None and run.input[0] == IMAGES]
         covered = {Frame(run.path, run.number) for run in runs}
         weights = placement(copy)
         watched, passed = select(traced, covered, lambda run: living_channels(run.module, run.input, weights))
         passed += [Passed(path, PARTS) for path in dict.fromkeys(run.path for run in runs if run not in whole)]
-        gates = _gates(traced, proved, whole, watched)
+        gates = _gates(traced, verified, whole, watched)
         modules = dict(copy.named_modules())
         small = overlooked(traced, watched, modules)
         # NaN equals nothing, so no gate can be verified where numbers are not finite.
-        proved_runs = sum(run.path in proved for run in traced.runs)
-        doubtful = not gates or len(runs) < proved_runs or what_is_in([traced.output])
+        verified_runs = sum(run.path in verified for run in traced.runs)
+        doubtful = not gates or len(runs) < verified_runs or what_is_in([traced.output])
         broken = origin(copy, noise(*traced.images[1:]).to(*weights)) if doubtful else None
     notes = partly_found(gates, passed, small, traced)
     if broken is not None and broken.maps:
@@ -115,22 +115,22 @@ def _survey(network: nn.Module, size: Size | None, *, widen: bool) -> Finding:
     return Finding(gates, notes, tuple(passed))
 
 
-def _is_confirmed(run: ModuleRun, proof: Proof, traced: Trace) -> bool:
+def _is_confirmed(run: ModuleRun, properties: VerifiedGate, traced: Trace) -> bool:
     """Return whether a module did the same in the network as when it ran alone; True if that cannot be seen.
 
     A module that runs alone has the default values of its arguments, and the hooks and flags of the code around it do
     not act on it.
     """
-    pixels = run.input is None or (run.input[2:] if proof.layout == "nchw" else run.input[1:3]).numel()
-    if not proof.seen or run.thread or pixels == 1:
+    pixels = run.input is None or (run.input[2:] if properties.layout == "nchw" else run.input[1:3]).numel()
+    if not properties.seen or run.thread or pixels == 1:
         return True
     frame = Frame(run.path, run.number)
-    s, z = (_tapped(run, tap, proof.channels, traced) for tap in (proof.s_tap, proof.z_tap))
+    s, z = (_tapped(run, tap, properties.channels, traced) for tap in (properties.s_tap, properties.z_tap))
     for event in traced.events:
         returned = run.gives is None or run.gives.origin.call is event.call
         if frame in event.call.frames and returned and (s is None or _alike(event.product.factor, s)):
             seen = event.excitation.z
-            return proof.z_tap is None or z is None or (seen is not None and _alike(seen.data, z))
+            return properties.z_tap is None or z is None or (seen is not None and _alike(seen.data, z))
     return False
 
 
@@ -149,25 +149,27 @@ def _alike(one: Tensor | None, other: Tensor) -> bool:
     return one is not None and one.numel() == other.numel() and close(one.reshape(other.shape).to(other), other)
 
 
-def _gates(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun], watched: Sequence[Watched]) -> tuple[Gate, ...]:
+def _gates(
+    traced: Trace, verified: _Verified, runs: Sequence[ModuleRun], watched: Sequence[Watched]
+) -> tuple[Gate, ...]:
     """Return the gates in execution order, both those that are modules and those that are multiplications."""
-    shared = _shared_parts(traced, proved, runs)
+    shared = _shared_parts(traced, verified, runs)
     entries: list[tuple[int, Site, dict[str, object]]] = []
     for run in runs:
-        proof = proved[run.path]
-        site = Site(_called_at(run), run.input, proof.layout, run.path)
+        properties = verified[run.path]
+        site = Site(_called_at(run), run.input, properties.layout, run.path)
         fields: dict[str, object] = {
             "path": run.path,
             "kind": type(run.module).__name__,
-            "channels": proof.channels,
-            "bottleneck": proof.bottleneck,
-            "squeeze": proof.squeeze or NOT_SEEN,
-            "gate_function": proof.gate_function,
+            "channels": properties.channels,
+            "bottleneck": properties.bottleneck,
+            "squeeze": properties.squeeze or NOT_SEEN,
+            "gate_function": properties.gate_function,
             "found_by": "class" if kind_of(run.module) else "search",
-            "layout": proof.layout,
+            "layout": properties.layout,
             "run": run.number,
-            "z_tap": proof.z_tap,
-            "s_tap": proof.s_tap,
+            "z_tap": properties.z_tap,
+            "s_tap": properties.s_tap,
             "called_at": site.path,
             "scoped": run.path in shared,
             "threaded": run.thread,
@@ -210,7 +212,7 @@ def _called_at(run: ModuleRun) -> str:
     return f"{caller}.{run.path.rpartition('.')[2]}"
 
 
-def _shared_parts(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun]) -> set[str]:
+def _shared_parts(traced: Trace, verified: _Verified, runs: Sequence[ModuleRun]) -> set[str]:
     """Return the paths of gates whose parts also run for others, so that a value is theirs only while they run."""
     first: dict[nn.Module, ModuleRun] = {}
     for run in traced.runs:
@@ -218,8 +220,8 @@ def _shared_parts(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun]) -> 
     users: dict[nn.Module, set[str]] = {}
     scoped = {run.path for run in runs if run.number}
     for run in runs:
-        proof = proved[run.path]
-        for tap in filter(None, (proof.z_tap, proof.s_tap)):
+        properties = verified[run.path]
+        for tap in filter(None, (properties.z_tap, properties.s_tap)):
             part = run.module.get_submodule(tap.path)
             users.setdefault(part, set()).add(run.path)
             began = first.get(part)
@@ -228,27 +230,27 @@ def _shared_parts(traced: Trace, proved: _Proved, runs: Sequence[ModuleRun]) -> 
     return scoped.union(*(paths for paths in users.values() if len(paths) > 1))
 
 
-def _prove(traced: Trace, network: nn.Module) -> _Proved:
+def _verify(traced: Trace, network: nn.Module) -> _Verified:
     """Verify all candidate modules, and return the properties of those that are gates, by path."""
     weights = placement(network)
     # The deepest modules first, so that a gate is found before the wrapper around it.
     candidates = sorted(filter(_may_be_gate, traced.steps), key=lambda step: -step.path.count("."))
     watched = {frame.path for event in traced.events for frame in event.call.frames[-1:]}
-    proved: _Proved = {}
+    verified: _Verified = {}
     found: set[type[nn.Module]] = set()
     # A second time for classes that passed elsewhere: there an s that no image changes belongs to a dead gate.
     for again in (False, True):
         for step in candidates:
-            if step.input is None or step.path in proved or _holds_one_of(step.path, proved):
+            if step.input is None or step.path in verified or _holds_one_of(step.path, verified):
                 continue
             if again and type(step.module) not in found:
                 continue
             kind = kind_of(step.module)
-            proof = prove(step.module, step.input, weights, kind, dead=again or kind is not None)
-            if proof is not None and not (proof.hidden and step.path in watched):
-                proved[step.path] = proof
-        found = {type(step.module) for step in traced.steps if step.path in proved} - {nn.Sequential}
-    return proved
+            properties = verify_gate(step.module, step.input, weights, kind, dead=again or kind is not None)
+            if properties is not None and not (properties.hidden and step.path in watched):
+                verified[step.path] = properties
+        found = {type(step.module) for step in traced.steps if step.path in verified} - {nn.Sequential}
+    return verified
 
 
 def _may_be_gate(step: ModuleRun) -> bool:
@@ -264,5 +266,5 @@ def _may_be_gate(step: ModuleRun) -> bool:
     )
 
 
-def _holds_one_of(path: str, proved: _Proved) -> bool:
-    return any(inner.startswith(f"{path}." if path else "") for inner in proved)
+def _holds_one_of(path: str, verified: _Verified) -> bool:
+    return any(inner.startswith(f"{path}." if path else "") for inner in verified)

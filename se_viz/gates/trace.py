@@ -170,7 +170,7 @@ def trace(network: nn.Module, size: Size | None = None, *, private: bool = False
     for tried, count in product(sizes, channels):
         height, width = (tried, tried) if isinstance(tried, int) else tried
         try:
-            return Recorder(network, noise(count, height, width).to(device, dtype), private=private).record(width)
+            return RunRecorder(network, noise(count, height, width).to(device, dtype), private=private).record(width)
         except REJECTIONS as error:
             if is_out_of_memory(error):
                 raise
@@ -191,7 +191,7 @@ def noise(channels: int, height: int, width: int) -> Tensor:
     return images
 
 
-class Recorder:
+class RunRecorder:
     """A recorder of all module runs of a network in one forward pass, and of the calls of torch functions."""
 
     def __init__(self, network: nn.Module, images: Tensor, *, private: bool) -> None:

@@ -15,7 +15,7 @@ from se_viz.gates.refusals import REJECTIONS
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class VerifiedGate:
     """The properties of a verified gate; fields without a description here are those of ``Gate``.
 
     Attributes:
@@ -35,14 +35,14 @@ class Proof:
     seen: bool = False
 
 
-def prove(
+def verify_gate(
     module: nn.Module,
     shape: torch.Size,
     weights: tuple[torch.device, torch.dtype],
     kind: KnownGate | None,
     *,
     dead: bool,
-) -> Proof | None:
+) -> VerifiedGate | None:
     """Run ``module`` on synthetic maps with the channels and size of ``shape``; return its properties, None if no gate.
 
     A gate passes if the output of one of its modules is s with X̃ = s · U on every pixel and, unless ``dead`` is set, s
@@ -66,7 +66,7 @@ def prove(
     z_tap, squeeze = _find_z(probe, kind, event)
     if z_tap is not None:
         squeeze = _squeezes(probe, z_tap) or squeeze
-    return Proof(
+    return VerifiedGate(
         channels=probe.u.shape[1],
         bottleneck=_bottleneck(probe),
         squeeze=squeeze,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from scipy.special import log_softmax
 
-from se_viz.data.labelled import Dataset
+from se_viz.data.dataset import Dataset
 from se_viz.model.capture import captured
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError

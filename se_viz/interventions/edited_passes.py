@@ -25,7 +25,7 @@ from se_viz.gates.random_state import keeping_random_state
 from se_viz.gates.refusals import REJECTIONS
 from se_viz.gates.trace import placement
 from se_viz.interventions.edits import Edits, Sources, resolve
-from se_viz.interventions.recorder import Kept, Output, Reached, Recorder
+from se_viz.interventions.recorder import Kept, Output, OutputRecorder, Reached
 from se_viz.interventions.replay import Replay
 from se_viz.interventions.suffix import TOLERANCE, private_network
 from se_viz.profiles.shard_writer import ForwardScheduler, run_now
@@ -170,7 +170,7 @@ class EditedPasses:
         """Record a pass of the images up to a gate."""
 
         def record() -> Kept | None:
-            recorder = Recorder(copy, gate, stop=gate.name in self._plain)
+            recorder = OutputRecorder(copy, gate, stop=gate.name in self._plain)
             instrument = Instrument(copy, (gate,))
             # The recorder before the instrument, which then sees a call first: the gate's own is not counted.
             with suppress(Reached), recorder, instrument.capturing(_NOTHING) as sink, recorder.recording(sink):
@@ -183,7 +183,7 @@ class EditedPasses:
         """Record a pass up to a gate that starts at an earlier gate."""
 
         def record() -> Kept | None:
-            recorder = Recorder(copy, gate, stop=True)
+            recorder = OutputRecorder(copy, gate, stop=True)
             with recorder, recorder.recording(None), suppress(Reached):
                 replay(s, torch.arange(len(s)))
             return recorder.kept()

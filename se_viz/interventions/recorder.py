@@ -77,7 +77,7 @@ class Reached(Exception):
     """Raised at the beginning of a gate to end a pass that is recorded up to there."""
 
 
-class Recorder(TorchFunctionMode):
+class OutputRecorder(TorchFunctionMode):
     """Records the ``Kept`` outputs in a pass.
 
     Args:

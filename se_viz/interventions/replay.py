@@ -30,7 +30,7 @@ class Replay:
     Args:
         network: the private copy that was recorded; its modules are changed until ``undo``.
         gate: the gate at which passes start.
-        kept: the outputs that the ``Recorder`` kept.
+        kept: the outputs that the ``OutputRecorder`` kept.
         images: the images (N, 3, H, W) of that pass.
         fragile: the result of ``learn`` for other images of the same network, if it was called.
         shared: the kept tensors that are the same for all images; needed for passes of other rows than the images.

@@ -16,7 +16,7 @@ from se_viz.gates.instrument import Instrument
 from se_viz.gates.instrument_cache import instrument_of
 from se_viz.gates.refusals import REJECTIONS, require_images
 from se_viz.gates.trace import placement
-from se_viz.interventions.recorder import Kept, Recorder, TensorPosition, shared_parts
+from se_viz.interventions.recorder import Kept, OutputRecorder, TensorPosition, shared_parts
 from se_viz.interventions.replay import Replay
 from se_viz.model.model import Images, Model
 from se_viz.types import AnyFloats
@@ -48,7 +48,7 @@ class Suffix:
             raise NotReadable(f"{gate.name} runs in a thread that the network starts, and a pass cannot start there.")
         copy = private_network(network)
         with torch.inference_mode(False), torch.no_grad():
-            recorder = Recorder(copy, gate)
+            recorder = OutputRecorder(copy, gate)
             instrument = Instrument(copy, (gate,))
             told = refusals_told(network, images)
             with recorder, instrument.capturing(frozenset()) as sink, recorder.recording(sink), told:
@@ -129,7 +129,7 @@ class Suffix:
             NotReadable: the network makes other calls for another number of images.
         """
         others = images[:1] if len(images) > 1 else images.repeat(2, 1, 1, 1)
-        recorder = Recorder(copy, self.gate)
+        recorder = OutputRecorder(copy, self.gate)
         instrument = Instrument(copy, (self.gate,))
         try:
             with recorder, instrument.capturing(frozenset()) as sink, recorder.recording(sink):

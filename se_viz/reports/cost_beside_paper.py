@@ -9,7 +9,7 @@ from se_viz.demo.card import Card
 from se_viz.demo.paper_networks import TABLE_2, PaperCost
 
 
-def cost_table(cost: Cost, name: str) -> pd.DataFrame:
+def paper_cost_table(cost: Cost, name: str) -> pd.DataFrame:
     """Return what SE adds to a network, by its own counts, beside what the paper says of SE-ResNet-50.
 
     Args:

@@ -47,7 +47,7 @@ def responses_table(responses: Responses) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Patterns:
+class ResponsePatterns:
     """A few sentences, and charts by name."""
 
     words: str
@@ -56,7 +56,7 @@ class Patterns:
 
 def patterns(
     choice: DesignChoice, cards: Sequence[Card], responses: Responses, beside: LoadedNetwork | None = None
-) -> Patterns | None:
+) -> ResponsePatterns | None:
     """Return spread, saturation, effective rank and similarity by depth; None if the networks were not measured.
 
     A band shows how much trainings of the standard network differ from each other, if more than one was measured.
@@ -102,7 +102,7 @@ def patterns(
         "rank_by_gate": partial(_rank_chart, lines),
         "cka_by_gate": partial(_similarity_chart, lines, similar, same),
     }
-    return Patterns(_words(lines, similar, [{gate: of[gate] for gate in same} for of in seeds]), charts)
+    return ResponsePatterns(_words(lines, similar, [{gate: of[gate] for gate in same} for of in seeds]), charts)
 
 
 @dataclass(frozen=True, slots=True)

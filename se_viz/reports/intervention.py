@@ -110,7 +110,7 @@ def intervention_report(
     words = edit_words(effects, other_name)
     changes = dict(zip(effects.edits, effects.change(outcome.target).T, strict=True))
     charts: _Charts = {"gate_changes": partial(gate_changes, effects.gates, changes, words, target, unit, chosen)}
-    tables: _Tables = {"gate_effects": partial(tables_of.gates_table, effects, outcome, words)}
+    tables: _Tables = {"gate_effects": partial(tables_of.gate_effects_table, effects, outcome, words)}
     if outcome.has_probabilities:
         likely = np.stack([outcome.target_probability(rows) for rows in effects.after.values()]).T
         charts["gate_probabilities"] = partial(

@@ -12,7 +12,7 @@ from se_viz.reports.target_output import Outcome
 from se_viz.types import Floats
 
 
-def gates_table(effects: GateEffects, outcome: Outcome, words: Mapping[str, str]) -> pd.DataFrame:
+def gate_effects_table(effects: GateEffects, outcome: Outcome, words: Mapping[str, str]) -> pd.DataFrame:
     """Return a row for each gate and edit.
 
     Columns: gate, edit, output (its name), before, after, change (of the logit or number), probability_before and

@@ -3,7 +3,7 @@
 import numpy as np
 
 from se_viz.analysis.walk import Walk
-from se_viz.reports.walk_numbers import added, number, signed, times
+from se_viz.reports.walk_numbers import added, as_summand, number, times
 from se_viz.reports.walk_step import Step, bracketed, called, u_shape
 
 
@@ -71,7 +71,7 @@ def norm_step(walk: Walk, pixel: tuple[int, int]) -> Step:
         after = walk.at(operation, *pixel)
         if operation.scale is not None and operation.shift is not None:
             scale, shift = float(operation.scale[c]), float(operation.shift[c])
-            inner = f"{number(scale)} · {bracketed(value)} {signed(shift)}"
+            inner = f"{number(scale)} · {bracketed(value)} {as_summand(shift)}"
             names.append("batch norm")
             if operation.function:
                 names.append(operation.function)
@@ -80,7 +80,7 @@ def norm_step(walk: Walk, pixel: tuple[int, int]) -> Step:
         elif operation.added is not None:
             other = float(operation.added[c][pixel])
             names.append(f"the addition of {operation.text}")
-            total = f"{number(value)} {signed(other)}"
+            total = f"{number(value)} {as_summand(other)}"
             total = f"{called(operation.function)}({total})" if operation.function else total
             lines.append(f"plus {operation.text}: {total} = {number(after)}")
         else:
@@ -124,7 +124,7 @@ def output_step(walk: Walk, pixel: tuple[int, int]) -> Step:
             other = float(operation.added[c][pixel])
             what = "the identity, the block's input," if operation.identity else "the other branch of the block"
             said.append(f"{what} is added to X̃")
-            total = f"{number(value)} {signed(other)}"
+            total = f"{number(value)} {as_summand(other)}"
             if operation.function:
                 said.append(f"{operation.function} follows")
                 total = f"{called(operation.function)}({total})"

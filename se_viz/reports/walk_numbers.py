@@ -31,7 +31,7 @@ def number(value: float) -> str:
     return f"{_MINUS if value < 0 else ''}{text}"
 
 
-def signed(value: float) -> str:
+def as_summand(value: float) -> str:
     """Return a number as it follows in a sum: "+ 0.12" or "− 0.12"."""
     return f"{_MINUS if value < 0 else '+'} {number(abs(value))}"
 
@@ -53,9 +53,9 @@ def added(terms: Sequence[Term], bias: float, total: float, *, shown: int = SHOW
     rest = ordered[len(largest) :]
     if rest:
         value = sum(term.product for term in rest)
-        line += f" {signed(value)} ({counted(len(rest), 'more product')})"
+        line += f" {as_summand(value)} ({counted(len(rest), 'more product')})"
     if bias:
-        line += f" {signed(bias)} (bias)"
+        line += f" {as_summand(bias)} (bias)"
     return f"{line} = {number(total)}"
 
 

@@ -128,7 +128,7 @@ def remove(entry: Entry) -> bool:
     return True
 
 
-def make_room(needed: int, beside: str = "") -> None:
+def free_space(needed: int, beside: str = "") -> None:
     """Remove the files that were used longest ago until a new one is within the limit; those in use stay.
 
     Args:

@@ -256,7 +256,7 @@ def _check_room(part: Path, remote: Remote, total: int | None, start: int) -> No
         raise DownloadFailed(
             f"{remote.url} is larger than {LARGEST / 1e9:g} GB, so it is not a file of weights of timm or torchvision."
         )
-    cache.make_room(total - start, remote.cache_path)
+    cache.free_space(total - start, remote.cache_path)
     if total - start > shutil.disk_usage(part.parent).free:
         raise _full(part, total - start)
     final = _existing(remote.destination.parent) if remote.destination else part.parent

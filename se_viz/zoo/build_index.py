@@ -17,7 +17,7 @@ from se_viz.gates.known_gates import kind_of
 from se_viz.weights.meta_model import count_params, sketched
 from se_viz.zoo import gate_index as table
 from se_viz.zoo import libraries as sources
-from se_viz.zoo.gate_index import Row
+from se_viz.zoo.gate_index import ArchitectureRow
 
 # Classes that look like channel gates and are not, with the reason, and classes that may be and are only searched.
 LOOKALIKES = {
@@ -49,7 +49,7 @@ LARGEST = 1_500_000_000
 _SIZES = (64, 128, None)
 
 
-def discover(path: Path, wanted: Callable[[str], bool], report: Callable[[Row], None]) -> None:
+def discover(path: Path, wanted: Callable[[str], bool], report: Callable[[ArchitectureRow], None]) -> None:
     """Complete the table in ``path`` with every architecture that is ``wanted``: each is sketched, then verified.
 
     The table is written after each row, so an interrupted run continues where it stopped. Architectures with pretrained
@@ -63,7 +63,7 @@ def discover(path: Path, wanted: Callable[[str], bool], report: Callable[[Row], 
         _fill(path, wanted, report)
 
 
-def _fill(path: Path, wanted: Callable[[str], bool], report: Callable[[Row], None]) -> None:
+def _fill(path: Path, wanted: Callable[[str], bool], report: Callable[[ArchitectureRow], None]) -> None:
     architectures = sources.architectures()
     order = {name: index for index, name in enumerate(architectures)}
     known = table.read(path)
@@ -74,30 +74,30 @@ def _fill(path: Path, wanted: Callable[[str], bool], report: Callable[[Row], Non
     _write(rows, order, path)
     waiting = [row for name, row in rows.items() if row.seconds is None and wanted(name)]
     for row in sorted(waiting, key=lambda row: (not row.weights, "legacy_se" not in row.model, row.params)):
-        rows[row.model] = prove(row)
+        rows[row.model] = verify_architecture(row)
         report(rows[row.model])
         _write(rows, order, path)
 
 
-def sketch(name: str, weights: tuple[str, ...] = ()) -> Row:
+def sketch(name: str, weights: tuple[str, ...] = ()) -> ArchitectureRow:
     """Return the row of one architecture, for instance "timm/seresnet50", built on torch's meta device.
 
     That takes a few hundredths of a second and tells whether any module is of a known class of gates or looks like one.
-    If not, the row is final; otherwise ``seconds`` is None, and ``prove`` completes it.
+    If not, the row is final; otherwise ``seconds`` is None, and ``verify_architecture`` completes it.
     """
     source, architecture, _ = sources.split(name)
     family = source.family(architecture)
     try:
         network = sketched(lambda: source.create(architecture))
     except Exception as error:  # noqa: BLE001 - networks without numbers fail in many ways
-        return Row(name, family, weights, 0, 0, (), 0, None, f"cannot be sketched: {_brief(error)}")
+        return ArchitectureRow(name, family, weights, 0, 0, (), 0, None, f"cannot be sketched: {_brief(error)}")
     params = count_params(network)
     known = Counter(type(module).__name__ for module in network.modules() if kind_of(module) is not None)
     seconds = None if known or _alike(network) else 0.0
-    return Row(name, family, weights, params, known.total(), tuple(known), 0, seconds)
+    return ArchitectureRow(name, family, weights, params, known.total(), tuple(known), 0, seconds)
 
 
-def prove(row: Row, largest: int = LARGEST) -> Row:
+def verify_architecture(row: ArchitectureRow, largest: int = LARGEST) -> ArchitectureRow:
     """Return the row of a sketched architecture, built with random weights and searched for gates.
 
     One of more than ``largest`` parameters is not built.
@@ -138,7 +138,7 @@ def _alike(network: nn.Module) -> Counter[str]:
     return Counter(name for name in names if name in LOOKALIKES)
 
 
-def _write(rows: dict[str, Row], order: dict[str, int], path: Path) -> None:
+def _write(rows: dict[str, ArchitectureRow], order: dict[str, int], path: Path) -> None:
     table.write(sorted(rows.values(), key=lambda row: order[row.model]), path)
 
 

@@ -13,7 +13,7 @@ PATH = Path(__file__).with_name("gates.csv")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ArchitectureRow:
     """The gates of one architecture of a library.
 
     Attributes:
@@ -39,13 +39,13 @@ class Row:
     note: str = ""
 
 
-def read(path: Path = PATH) -> dict[str, Row]:
+def read(path: Path = PATH) -> dict[str, ArchitectureRow]:
     """Return the rows by model, in the order of the file; empty if there is no file."""
     if not path.exists():
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         return {
-            line["model"]: Row(
+            line["model"]: ArchitectureRow(
                 model=line["model"],
                 family=line["family"],
                 weights=tuple(line["weights"].split()),
@@ -60,10 +60,10 @@ def read(path: Path = PATH) -> dict[str, Row]:
         }
 
 
-def write(rows: Iterable[Row], path: Path = PATH) -> None:
+def write(rows: Iterable[ArchitectureRow], path: Path = PATH) -> None:
     """Write rows as CSV, completely or not at all."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, [field.name for field in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(out, [field.name for field in fields(ArchitectureRow)], lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow(asdict(row) | {"weights": " ".join(row.weights), "kinds": " ".join(row.kinds)})
@@ -71,6 +71,6 @@ def write(rows: Iterable[Row], path: Path = PATH) -> None:
 
 
 @cache
-def shipped() -> dict[str, Row]:
+def bundled_gates() -> dict[str, ArchitectureRow]:
     """Return the rows of ``gates.csv``."""
     return read()

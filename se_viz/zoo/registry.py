@@ -97,9 +97,9 @@ def architectures() -> tuple[str, ...]:
     """Return the architectures for a user's checkpoint: those with gates, with the paper's first, then the others.
 
     Those with more weights than ``meta_model.LARGEST`` are left out. The names are read from ``gate_index``, so listing
-    them imports no library; ``gate_index.shipped()`` has more facts on each.
+    them imports no library; ``gate_index.bundled_gates()`` has more facts on each.
     """
-    rows = [row for row in table.shipped().values() if row.params <= LARGEST]
+    rows = [row for row in table.bundled_gates().values() if row.params <= LARGEST]
     return tuple(row.model for row in sorted(rows, key=lambda row: (not row.gates, _place(row.model))))
 
 
@@ -180,7 +180,7 @@ def params(name: str) -> int | None:
     if found is not None:
         return found[0].params
     _, architecture, _ = _find(name)
-    return table.shipped()[f"{library}/{architecture}"].params
+    return table.bundled_gates()[f"{library}/{architecture}"].params
 
 
 def fetch(name: str, report: OnProgress | None = None, cancelled: ShouldCancel | None = None) -> None:
@@ -216,7 +216,7 @@ def listing(name: str) -> Listing:
     """
     source, architecture, tag = _find(name)
     facts = source.facts(architecture, tag)
-    row = table.shipped()[f"{name.partition('/')[0]}/{architecture}"]
+    row = table.bundled_gates()[f"{name.partition('/')[0]}/{architecture}"]
     return Listing(
         name=name,
         family=row.family,
@@ -250,7 +250,7 @@ def _demo(name: str) -> tuple[Card, Path] | None:
 def _pretrained() -> list[str]:
     tagged = [
         row.model if row.model.startswith("torchvision/") and not index else f"{row.model}.{tag}"
-        for row in table.shipped().values()
+        for row in table.bundled_gates().values()
         if row.gates
         for index, tag in enumerate(row.weights)
     ]
@@ -268,7 +268,7 @@ def _find(name: str) -> tuple[sources.ModelSource, str, str]:
         source, architecture, tag = sources.split(name)
     except UnknownModel:
         raise _unknown(name) from None
-    row = table.shipped().get(f"{name.partition('/')[0]}/{architecture}")
+    row = table.bundled_gates().get(f"{name.partition('/')[0]}/{architecture}")
     if row is None or not row.weights or (tag and tag not in row.weights):
         raise _unknown(name)
     if not row.gates:

@@ -67,7 +67,7 @@ def advised(error: Misfit, state: Mapping[str, Tensor], largest: int) -> Misfit:
             return error.advised(advice)
     found = _candidates(state, error.called, largest)
     exact = [model for candidate in found if candidate.fits for model in candidate.models]
-    rows = table.shipped()
+    rows = table.bundled_gates()
     gated = tuple(model for model in exact if rows[model].gates)
     if gated:
         advice = f"The file's tensors are those of {_listed(gated)}: choose that architecture (--arch {gated[0]})."
@@ -89,7 +89,7 @@ def advised(error: Misfit, state: Mapping[str, Tensor], largest: int) -> Misfit:
 def _candidates(state: Mapping[str, Tensor], refused: str, largest: int) -> list[_Candidate]:
     """Return the candidates of the index, checked on sketches: fitting ones first, then by the share in common."""
     order = {model: place for place, model in enumerate(catalogue.architectures())}
-    rows = table.shipped()
+    rows = table.bundled_gates()
     checked = []
     tries = 0
     for alike in names.likely(state)[:_CHECKED]:

@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from se_viz import capture, load
-from se_viz.analysis.demo_responses import Responses, excitations, measure, response, shipped
+from se_viz.analysis.demo_responses import Responses, bundled_path, excitations, measure, response
 from se_viz.analysis.health import health
 from se_viz.analysis.similarity import effective_rank, linear_cka
 from se_viz.data.imagenette import Labelled
@@ -50,7 +50,7 @@ def test_batches_do_not_matter(data):
 
 
 def test_networks_that_are_not_here_keep_what_was_measured_of_the_same_weights():
-    seen = Responses.read(shipped())
+    seen = Responses.read(bundled_path())
     weights = {name: network.sha256 for name, network in seen.networks.items()}
     twin = "r16-seed1"
     others = {name: network for name, network in seen.networks.items() if name != twin}
@@ -70,7 +70,7 @@ def test_networks_that_are_not_here_keep_what_was_measured_of_the_same_weights()
 def test_files_are_read_as_they_were_written_and_checked(tmp_path):
     path = tmp_path / "new" / "responses.json"
     path.parent.mkdir()
-    shutil.copy(shipped(), path)
+    shutil.copy(bundled_path(), path)
     found = Responses.read(path)
     found.write(path)
     assert Responses.read(path) == found
@@ -80,7 +80,7 @@ def test_files_are_read_as_they_were_written_and_checked(tmp_path):
 
 
 def test_the_shipped_responses_are_of_the_shipped_weights():
-    found = Responses.read(shipped())
+    found = Responses.read(bundled_path())
     assert found.images == 3925
     cards = {card.name: card for card in demo.cards() if card.network.gated}
     assert {card.name for card in cards.values() if not card.seed} <= set(found.networks) <= set(cards)
@@ -89,7 +89,7 @@ def test_the_shipped_responses_are_of_the_shipped_weights():
         for one in network.gates.values():
             assert one.rank <= one.channels
             assert (one.rank >= 1) == (one.variation > 0)
-    assert json.loads(shipped().read_text())["networks"].keys() == found.networks.keys()
+    assert json.loads(bundled_path().read_text())["networks"].keys() == found.networks.keys()
 
 
 def test_a_network_whose_weights_are_broken_is_not_measured_as_if_it_were_whole(data, monkeypatch):

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from se_viz.analysis.resemblance import Patterns, groups
+from se_viz.analysis.resemblance import ClassPatterns, groups
 
 CLASSES = np.random.default_rng(0).uniform(size=(5, 64))
-PATTERNS = Patterns.of(CLASSES)
+PATTERNS = ClassPatterns.of(CLASSES)
 
 
 def test_it_is_the_correlation_of_what_sets_apart():
@@ -31,7 +31,7 @@ def test_how_strongly_or_on_what_level_does_not_matter(strength, level):
 
 
 def test_where_nothing_sets_apart_there_is_no_answer():
-    assert np.isnan(Patterns.of(np.repeat(CLASSES[:1], 3, axis=0)).resemblance(CLASSES.mean(axis=0))).all()
+    assert np.isnan(ClassPatterns.of(np.repeat(CLASSES[:1], 3, axis=0)).resemblance(CLASSES.mean(axis=0))).all()
 
 
 def test_folders_are_groups_and_predictions_otherwise():

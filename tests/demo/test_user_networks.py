@@ -12,7 +12,7 @@ from support.synthetic_family import with_answers
 from typer.testing import CliRunner
 
 from se_viz import load
-from se_viz.analysis.demo_responses import Responses, known, of_user, shipped
+from se_viz.analysis.demo_responses import Responses, bundled_path, known, of_user
 from se_viz.cli.app import app
 from se_viz.demo import pretrained as demo
 from se_viz.demo import user_networks as users
@@ -145,7 +145,7 @@ def test_the_responses_of_its_gates_are_measured_beside_those_of_r_16(folder, ti
     assert made.exit_code == 0, made.output
     assert {line.split()[0] for line in made.output.splitlines()[2:]} == {"r16", "r24"}
     assert set(Responses.read(of_user()).networks) == {"r16", "r24"}
-    assert known() == Responses.read(shipped())  # those of ten images are not comparable
+    assert known() == Responses.read(bundled_path())  # those of ten images are not comparable
     of_user().write_text(of_user().read_text().replace('"images": 10', '"images": 3925'))
     assert set(known().networks) > {"r16", "r24", "r2"}
     names = [line.name for line in design_report(RATIO).charts["spread_by_gate"].figure.data]

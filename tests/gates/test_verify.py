@@ -10,12 +10,12 @@ from se_viz.gates.gate import TapPoint
 from se_viz.gates.gate_functions import GATE_FUNCTIONS, range_of
 from se_viz.gates.known_gates import kind_of
 from se_viz.gates.se_unit import SEGate
-from se_viz.gates.verify import prove
+from se_viz.gates.verify import verify_gate
 
 
 def proof(module, shape=(2, 8, 6, 6), *, dead=False, dtype=torch.float32):
     weights = torch.device("cpu"), dtype
-    return prove(module.eval().to(dtype), torch.Size(shape), weights, kind_of(module), dead=dead)
+    return verify_gate(module.eval().to(dtype), torch.Size(shape), weights, kind_of(module), dead=dead)
 
 
 @pytest.mark.parametrize("squeeze", ["avg", "max"])

@@ -14,7 +14,7 @@ from se_viz.analysis.walk import Term, walk
 from se_viz.data.preprocess import Preprocess
 from se_viz.demo import pretrained
 from se_viz.model.model import Model
-from se_viz.reports.cost_beside_paper import cost_sentence, cost_table, family_table, paper_table
+from se_viz.reports.cost_beside_paper import cost_sentence, family_table, paper_cost_table, paper_table
 from se_viz.reports.walk import walk_report
 from se_viz.reports.walk_numbers import added, number
 from se_viz.reports.walk_step import strength
@@ -155,7 +155,7 @@ def test_large_networks_send_less_than_300_kb():
 
 def test_the_papers_numbers_stand_beside_those_of_the_network(demo):
     counted = se_viz.cost(demo.network, 128, demo.gates)
-    table = cost_table(counted, "demo/r16").set_index("SE adds")
+    table = paper_cost_table(counted, "demo/r16").set_index("SE adds")
     gates = sum(stage.params for stage in counted.stages)
     assert table.loc["parameters of the gates", "demo/r16"] == f"+{gates / (counted.params - gates):.1%}"
     assert list(table["SE-ResNet-50 (paper)"]) == ["+10%", "+0.26%", "about +4%"]

@@ -18,7 +18,7 @@ def test_a_sketch_has_the_shapes_of_the_network_and_no_numbers(name):
     source, architecture, _ = sources.split(name)
     sketch = sketched(lambda: source.create(architecture))
     network = source.create(architecture)
-    assert count_params(sketch) == count_params(network) == table.shipped()[name].params
+    assert count_params(sketch) == count_params(network) == table.bundled_gates()[name].params
     shapes = {key: value.shape for key, value in network.state_dict().items()}
     assert {key: value.shape for key, value in sketch.state_dict().items()} == shapes
     assert sum(value.numel() for value in sketch.state_dict().values() if not value.is_meta) < count_params(sketch) / 50
@@ -56,7 +56,7 @@ def test_the_classes_of_a_file_are_counted_if_its_tensors_agree():
 @pytest.mark.slow
 def test_architectures_with_gates_are_listed_first_and_none_is_too_large():
     listed = catalogue.architectures()
-    rows = table.shipped()
+    rows = table.bundled_gates()
     gated = [rows[name].gates > 0 for name in listed]
     assert gated == sorted(gated, reverse=True)
     assert listed[:2] == ("timm/legacy_seresnet18", "timm/legacy_seresnet34")

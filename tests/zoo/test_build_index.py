@@ -4,7 +4,7 @@ import pytest
 
 from se_viz.zoo import build_index as discover
 from se_viz.zoo import gate_index as table
-from se_viz.zoo.gate_index import Row
+from se_viz.zoo.gate_index import ArchitectureRow
 
 # Each tells something else: a gate of each library and of several classes, several classes in one network, what only
 # looks like a gate, and nothing at all.
@@ -23,14 +23,14 @@ SAMPLE = [
 
 
 def found(name):
-    row = discover.sketch(name, table.shipped()[name].weights)
-    return row if row.seconds is not None else discover.prove(row)
+    row = discover.sketch(name, table.bundled_gates()[name].weights)
+    return row if row.seconds is not None else discover.verify_architecture(row)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLE)
 def test_the_table_says_what_is_found(name):
-    shipped = table.shipped()[name]
+    shipped = table.bundled_gates()[name]
     assert dataclasses.replace(found(name), seconds=shipped.seconds) == shipped
 
 
@@ -39,8 +39,8 @@ def test_what_is_no_gate_is_listed_with_the_reason():
     assert "softmax" in found("timm/skresnet18").note
     assert "each channel and pixel" in found("timm/ghostnetv2_100").note
     assert found("timm/ghostnetv2_100").gates > 0
-    assert found("timm/resnet18") == Row(
-        "timm/resnet18", "resnet", table.shipped()["timm/resnet18"].weights, 11_689_512, 0, (), 0, 0.0
+    assert found("timm/resnet18") == ArchitectureRow(
+        "timm/resnet18", "resnet", table.bundled_gates()["timm/resnet18"].weights, 11_689_512, 0, (), 0, 0.0
     )
 
 
@@ -58,10 +58,10 @@ def test_a_run_that_was_ended_goes_on(tmp_path, monkeypatch):
 
     with pytest.raises(Ended):
         discover.discover(path, lambda _name: True, end)
-    proved = []
+    verified = []
     monkeypatch.setattr(discover, "sketch", None)
-    discover.discover(path, lambda _name: True, proved.append)
-    assert {row.model for row in proved} == set(names[:2])
+    discover.discover(path, lambda _name: True, verified.append)
+    assert {row.model for row in verified} == set(names[:2])
     rows = table.read(path)
     assert list(rows) == names
     assert [row.gates for row in rows.values()] == [2, 9, 0]
@@ -69,6 +69,6 @@ def test_a_run_that_was_ended_goes_on(tmp_path, monkeypatch):
 
 
 def test_a_network_that_is_too_large_is_left_at_its_sketch():
-    row = discover.prove(discover.sketch("torchvision/mobilenet_v3_small"), largest=1000)
+    row = discover.verify_architecture(discover.sketch("torchvision/mobilenet_v3_small"), largest=1000)
     assert (row.gates, row.seconds) == (9, None)
     assert "too large" in row.note

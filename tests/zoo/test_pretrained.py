@@ -153,7 +153,7 @@ def test_the_papers_networks_are_listed_first_and_slow_imports_are_not_made_for_
 
 def test_the_table_is_of_the_libraries_that_are_installed():
     """After another timm or torchvision, `python -m se_viz discover` brings the table up to date."""
-    assert {name: row.weights for name, row in table.shipped().items()} == sources.architectures()
+    assert {name: row.weights for name, row in table.bundled_gates().items()} == sources.architectures()
 
 
 @pytest.mark.slow
@@ -161,7 +161,7 @@ def test_every_network_that_is_listed_can_be_used():
     for name in catalogue.names():
         if name.startswith(("timm/", "torchvision/")):
             source, architecture, tag = sources.split(name)
-            weights = source.weights(architecture, tag or table.shipped()[name].weights[0])
+            weights = source.weights(architecture, tag or table.bundled_gates()[name].weights[0])
             assert isinstance(weights, HubFile) or hash_in(weights.url), name
             assert catalogue.listing(name).crop > (0, 0)
             names = source.classes(architecture, tag)

@@ -7,7 +7,7 @@ from typing import get_args
 import streamlit as st
 
 from se_viz import former_names
-from se_viz.analysis.demo_responses import of_user, shipped
+from se_viz.analysis.demo_responses import bundled_path, of_user
 from se_viz.demo import pretrained, user_networks
 from se_viz.demo.card import Card
 from se_viz.demo.design_choices import DESIGN_CHOICES, RATIO, DesignChoice, variants_of
@@ -73,7 +73,7 @@ def _report(
 
 def page(header: PageHeader) -> None:
     """Draw the page."""
-    measured = (path.stat().st_mtime if path.is_file() else 0.0 for path in (shipped(), of_user()))
+    measured = (path.stat().st_mtime if path.is_file() else 0.0 for path in (bundled_path(), of_user()))
     changed = (pretrained.changed(), user_networks.changed(), *measured)
     cards, yours = _networks(changed)
     choices = {
@@ -200,10 +200,10 @@ def _take_away(
         "and from a shell:"
     )
     python = (
-        "import se_viz\nfrom se_viz.analysis.demo_responses import Responses, shipped\n"
+        "import se_viz\nfrom se_viz.analysis.demo_responses import Responses, bundled_path\n"
         "from se_viz.demo import pretrained\n\n"
         "for card in pretrained.cards():\n    card.name, card.params, card.macs, card.accuracy  # with its interval\n"
-        "Responses.read(shipped()).networks['r16'].gates['SE_5_2']  # spread, saturation, effective rank\n"
+        "Responses.read(bundled_path()).networks['r16'].gates['SE_5_2']  # spread, saturation, effective rank\n"
         "se_viz.capture(se_viz.load('demo/r4'), se_viz.sample('cat'))['SE_5_2'].s\n"
         "se_viz.insert_gates(network, r=16)  # any CNN; se_viz.cost(network, 224) counts it"
     )

@@ -29,7 +29,7 @@ Times = dict[tuple[int, ...], float]
 """Milliseconds for one image by the choice of gated stages."""
 
 
-class TooLarge(ValueError):
+class NetworkTooLarge(ValueError):
     """Error for a network that is too large for this page; the message names the command that counts it."""
 
 
@@ -44,7 +44,7 @@ def counted(network: str) -> Future[tuple[Cost, int]]:
     """Return the cost of a network with gates, and the size of its images in pixels.
 
     Raises, from the future:
-        TooLarge: it has more parameters than the limit of this page.
+        NetworkTooLarge: it has more parameters than the limit of this page.
         DeviceFull: this machine has no memory for it now.
     """
 
@@ -65,12 +65,12 @@ def _without_weights(network: str) -> tuple[nn.Module, int]:
     """Return a network and the size of its images in pixels; weights do not matter here, so none are downloaded.
 
     Raises:
-        TooLarge: it has more parameters than the limit of this page.
+        NetworkTooLarge: it has more parameters than the limit of this page.
         DeviceFull: this machine has no memory for it now.
     """
     params = registry.params(network)
     if params is not None and params > LARGEST:
-        raise TooLarge(
+        raise NetworkTooLarge(
             f"{network} has {params / 1e6:,.0f} M parameters, and this tab counts networks of up to "
             f"{LARGEST / 1e6:,.0f} M. Choose a smaller one, or run `python -m se_viz cost {network}` on your machine."
         )

@@ -43,7 +43,7 @@ def is_own(path: Path) -> bool:
     return own is not None and path.is_relative_to(own.path)
 
 
-def make_room(model: Model, dataset: Dataset, out: Path) -> None:
+def check_profiles_limit(model: Model, dataset: Dataset, out: Path) -> None:
     """Make the folder of this session if there is space for the class profiles of a dataset.
 
     Args:

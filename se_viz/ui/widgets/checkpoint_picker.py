@@ -33,7 +33,7 @@ _SCALES = {
 
 @st.cache_resource(show_spinner=False)
 def _architectures() -> list[str]:
-    return [name for name in registry.architectures() if gate_index.shipped()[name].gates]
+    return [name for name in registry.architectures() if gate_index.bundled_gates()[name].gates]
 
 
 def choose(device: str, precision: Precision, head: Head | None, problem: DeltaGenerator) -> Model | None:

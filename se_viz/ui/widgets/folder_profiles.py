@@ -88,7 +88,7 @@ def source(model: Model, chosen: Chosen, choice: tuple[str, ...]) -> PassInput |
     dataset = _dataset(chosen)
 
     def listed() -> Dataset:
-        session_profiles.make_room(model, dataset, out)
+        session_profiles.check_profiles_limit(model, dataset, out)
         return dataset
 
     return PassInput(

@@ -13,7 +13,7 @@ from se_viz.analysis.walk import Walk
 from se_viz.demo import pretrained
 from se_viz.figures.block_diagram import block_drawing
 from se_viz.model.model import Model
-from se_viz.reports.cost_beside_paper import cost_sentence, cost_table, family_table, paper_table
+from se_viz.reports.cost_beside_paper import cost_sentence, family_table, paper_cost_table, paper_table
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.state import walks
 from se_viz.ui.state.interrupted_runs import sent_again
@@ -75,7 +75,7 @@ def _inserted(name: str) -> InsertedBlock:
 def _cost(model: Model) -> None:
     counted = walks.network_cost(model)
     st.markdown(escape_markdown(cost_sentence(counted)))
-    _table(cost_table(counted, called(model)))
+    _table(paper_cost_table(counted, called(model)))
     link("network", "Parameters of each gate, on the page Network")
 
 
