@@ -28,7 +28,7 @@ from edited_captures import capture, peers
 from PIL import Image
 
 import se_viz
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.data.images import InputImage
 from se_viz.interventions.planned_edits import AblationEdits
 from se_viz.model.model import Model

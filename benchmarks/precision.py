@@ -34,7 +34,7 @@ from common import arguments, in_fresh_process, quartiles, turns, write
 from torch import Tensor, nn
 
 import se_viz
-from se_viz.data import datasets
+from se_viz.data import dataset_sources
 from se_viz.data import sample_images as samples
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.gate import Gate
@@ -162,7 +162,7 @@ def photographs(preprocess: Preprocess, data: Path | None) -> Tensor:
     """The sample images, or up to ``MOST_IMAGES`` of a folder, evenly taken, as input (N, 3, H, W)."""
     if data is None:
         return preprocess(samples.sample(sample.key).rgb for sample in samples.SAMPLES)
-    listed = datasets.dataset(data)
+    listed = dataset_sources.dataset(data)
     chosen = range(0, len(listed), max(1, len(listed) // MOST_IMAGES))
     return preprocess(listed.read(index)[0].rgb for index in chosen)
 
@@ -210,7 +210,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--threads", type=int, help="of torch and of the peers; torch's own choice if not given")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--data", type=Path, help="images for |Δs|, see se_viz.data.datasets; samples if not given")
+    parser.add_argument("--data", type=Path, help="images for |Δs|; samples if not given")
     parser.add_argument("--seconds", type=float, default=10.0, help="of measuring each way in each case")
     options = parser.parse_args()
     cases = [(SMALL, 1)] if options.quick else list(CASES)

@@ -27,7 +27,7 @@ from common import arguments, in_fresh_process, turns, write
 from PIL import Image
 
 import se_viz
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.data.images import decode
 from se_viz.data.preprocess import Preprocess
 from se_viz.model.model import Model

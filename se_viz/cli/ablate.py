@@ -109,7 +109,7 @@ def ablate(
 ) -> None:
     """Measure over a dataset what the network answers when the weights s of its gates are set to something else."""
     from se_viz import open_profiles
-    from se_viz.data.datasets import dataset
+    from se_viz.data.dataset_sources import dataset
     from se_viz.figures.export import CannotDraw
     from se_viz.interventions.ablate import ablate as measure
     from se_viz.interventions.ablation_shards import images_done

@@ -68,7 +68,7 @@ def freeze(
     """Make gates constants, fold them into their neighbours where that is exact, and write the network."""
     from se_viz import freeze as frozen_of
     from se_viz import open_profiles
-    from se_viz.data.datasets import dataset
+    from se_viz.data.dataset_sources import dataset
     from se_viz.interventions.ablation_file import open_ablation
     from se_viz.interventions.bundled_ablations import ablation_of
     from se_viz.interventions.frozen_accuracy import measure_accuracy

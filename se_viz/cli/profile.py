@@ -55,7 +55,7 @@ def profile(
 ) -> None:
     """Compute the class profiles of a dataset: statistics of s and z of every gate by class."""
     from se_viz.analysis.profile_limits import limits
-    from se_viz.data.datasets import dataset
+    from se_viz.data.dataset_sources import dataset
     from se_viz.profiles.bundled import rebuild
     from se_viz.profiles.metadata import pass_precision
     from se_viz.profiles.profile import profile as make

@@ -2,7 +2,7 @@
 
 It is read from a folder with ``train/`` and ``val/`` (as ``torchvision.datasets.Imagenette(download=True)`` makes it),
 from the folder that contains it, or from a tar file of it, compressed or not. A training takes whole splits, so this
-does not go through ``datasets.dataset``, which finds single images and therefore reads plain tar files only.
+does not go through ``dataset_sources.dataset``, which finds single images and therefore reads plain tar files only.
 """
 
 import hashlib

@@ -10,8 +10,8 @@ from typing import get_args
 
 import numpy as np
 
-from se_viz.data import datasets
-from se_viz.data.datasets import Dataset, Indexed
+from se_viz.data import dataset_sources
+from se_viz.data.dataset_sources import Dataset, Indexed
 from se_viz.data.images import InputImage
 from se_viz.disk.atomic import remove_unfinished
 from se_viz.disk.sole_writer import sole_writer
@@ -102,7 +102,7 @@ def ablate(
     if batch < least or shard < batch:
         needed = " where s is shuffled between the images of a batch" if shuffles else ""
         raise ProfilesError(f"batch must be {least} or more{needed}, and shard a batch or more, not {batch}, {shard}.")
-    dataset, run = datasets.dataset(data, split), RunSettings(batch, shard)
+    dataset, run = dataset_sources.dataset(data, split), RunSettings(batch, shard)
     targets, notes = targets_of(model, dataset, labels)
     work = AblationWork(planned, targets)
     make = engine_of(engine, write=work)

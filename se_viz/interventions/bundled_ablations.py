@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from se_viz.data import datasets
-from se_viz.data.datasets import Dataset
+from se_viz.data import dataset_sources
+from se_viz.data.dataset_sources import Dataset
 from se_viz.demo import pretrained as demo
 from se_viz.disk.errors import friendly_errors
 from se_viz.interventions.ablate import ablate
@@ -65,7 +65,7 @@ def rebuild_ablations(
     root = root or folder()
     with friendly_errors(path("", root)):
         root.mkdir(parents=True, exist_ok=True)
-    dataset = datasets.dataset(data, "val")
+    dataset = dataset_sources.dataset(data, "val")
     for name in catalogue.names():
         if not name.startswith("demo/") or only not in (None, name) or not demo.card(name[5:]).network.gated:
             continue

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from se_viz.data.datasets import UNLABELLED, Dataset
+from se_viz.data.dataset_sources import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.demo.card import Accuracy
 from se_viz.demo.evaluate import accuracy

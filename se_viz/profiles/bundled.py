@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from se_viz.data import datasets
+from se_viz.data import dataset_sources
 from se_viz.demo import pretrained
 from se_viz.disk.errors import friendly_errors
 from se_viz.model.loading import load
@@ -51,7 +51,7 @@ def rebuild(
     root = root or folder()
     with friendly_errors(path("", root)):
         root.mkdir(parents=True, exist_ok=True)
-    dataset = datasets.dataset(data, "val")
+    dataset = dataset_sources.dataset(data, "val")
     for name in registry.names():
         if not name.startswith("demo/"):
             continue

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from se_viz import former_names
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesMismatch
 from se_viz.profiles.gate_file import GateFile

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Literal, TypeAlias
 
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.extras import missing
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError

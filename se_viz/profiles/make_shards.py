@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.disk.atomic import SUFFIX
 from se_viz.disk.errors import friendly_errors
 from se_viz.disk.sole_writer import Writer

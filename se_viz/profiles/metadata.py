@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BeforeValidator, TypeAdapter
 
 from se_viz import former_names
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.gate import Gate
 from se_viz.model.model import Model

@@ -8,8 +8,8 @@ from typing import get_args
 
 import torch
 
-from se_viz.data import datasets
-from se_viz.data.datasets import Dataset, Indexed
+from se_viz.data import dataset_sources
+from se_viz.data.dataset_sources import Dataset, Indexed
 from se_viz.disk.atomic import remove_unfinished, write_bytes
 from se_viz.disk.sole_writer import sole_writer
 from se_viz.model.capture import captured
@@ -61,7 +61,7 @@ def profile(
 
     Args:
         model: from ``load``; its network runs as published, on the device of its weights.
-        data: a folder, a CSV file, tar files or a torchvision dataset, as ``se_viz.data.datasets.dataset`` takes it.
+        data: a folder, a CSV file, tar files or a torchvision dataset, as ``data.dataset_sources.dataset`` takes it.
             ``dataset(…).notes`` and ``report.json`` say what it left out.
         out: folder for the class profiles, their report, and the shards while they are made.
         split: the part of data that has ``train/`` and ``val/`` or similar parts. Default: the validation set, else the
@@ -94,7 +94,7 @@ def profile(
     if min(batch, shard, examples) < 1:
         raise ProfilesError(f"batch, shard and examples must be 1 or more, not {batch}, {shard} and {examples}.")
     make = engine_of(engine)
-    dataset, run = datasets.dataset(data, split), RunSettings(batch, shard)
+    dataset, run = dataset_sources.dataset(data, split), RunSettings(batch, shard)
     classes, head = _classes(model, dataset, labels)
     header = Header(
         model=ModelInfo.of(model, precision),
@@ -193,5 +193,5 @@ def _classes(model: Model, dataset: Dataset, labels: LabelSource) -> tuple[tuple
         what = "one number" if len(fitted.names) == 1 else f"{len(fitted.names)} numbers"
         hint = " If it is the logit of yes, set head='binary' (--head binary)." if fitted.assumed else ""
         raise ProfilesError(f"The network returns {what} per image, not a class. {_GIVE_LABELS}{hint}")
-    groups = datasets.disambiguate(fitted.head.groups(fitted.names))
+    groups = dataset_sources.disambiguate(fitted.head.groups(fitted.names))
     return groups, None if fitted.head.kind == "classes" else fitted.head

@@ -17,7 +17,7 @@ from ray import cloudpickle
 from ray.data import ActorPoolStrategy, from_items
 from ray.exceptions import RayError
 
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.disk.errors import friendly_errors
 from se_viz.gates.clone import copy_without_hooks

@@ -18,7 +18,7 @@ from uuid import uuid4
 import numpy as np
 import torch
 
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.device.devices import DeviceMissing, resolve
 from se_viz.device.memory import DeviceFull

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import torch
 
-from se_viz.data.datasets import UNLABELLED, Dataset
+from se_viz.data.dataset_sources import UNLABELLED, Dataset
 from se_viz.data.images import ImageRefused
 from se_viz.data.rejected import legible
 from se_viz.device.memory import DeviceFull, raise_if_full

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import se_viz
 from se_viz.cli.app import app
 from se_viz.data import imagenette
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.demo import build as making
 from se_viz.demo.recipe import PREPROCESS, Recipe
 from se_viz.demo.seresnet import SEResNetConfig

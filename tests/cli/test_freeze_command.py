@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import se_viz
 from se_viz.cli.app import app
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.demo.paired_comparison import points
 from se_viz.interventions import bundled_ablations
 from se_viz.interventions.bundled_ablations import bundled_ablation

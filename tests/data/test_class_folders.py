@@ -11,7 +11,7 @@ from support.images import encoded
 
 from se_viz.analysis.resemblance import groups
 from se_viz.data.class_folders import folder_of, labels_of, labels_of_uploads
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.data.image_files import read, read_paths
 from se_viz.data.images_in_memory import from_images, in_folders
 

@@ -12,7 +12,7 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 from torchvision.datasets import MNIST, ImageFolder
 from torchvision.transforms import ToTensor
 
-from se_viz.data.datasets import UNLABELLED, DatasetRefused, dataset
+from se_viz.data.dataset_sources import UNLABELLED, DatasetRefused, dataset
 from se_viz.data.images import ImageRefused, decode
 
 IMAGE = Image.new("RGB", (10, 12), (200, 0, 0))

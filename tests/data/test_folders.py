@@ -6,7 +6,7 @@ import pytest
 from support.datasets import lay, png
 from torchvision.datasets import ImageFolder
 
-from se_viz.data.datasets import DatasetRefused, dataset
+from se_viz.data.dataset_sources import DatasetRefused, dataset
 from se_viz.data.folders import find_images, holds_image
 from se_viz.data.image_files import read_paths
 

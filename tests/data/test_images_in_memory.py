@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from support.images import encoded, noise
 
-from se_viz.data.datasets import DatasetRefused, dataset
+from se_viz.data.dataset_sources import DatasetRefused, dataset
 from se_viz.data.file_kinds import in_turn
 from se_viz.data.image_files import read
 from se_viz.data.images import ImageRefused

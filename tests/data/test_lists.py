@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.datasets import lay, png
 
-from se_viz.data.datasets import DatasetRefused, dataset
+from se_viz.data.dataset_sources import DatasetRefused, dataset
 from se_viz.data.images import ImageRefused
 
 

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 from support.datasets import Items, lay, png, tar
 
-from se_viz.data.datasets import DatasetRefused, dataset
+from se_viz.data.dataset_sources import DatasetRefused, dataset
 from se_viz.data.split_names import meaning, meaning_of_part
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from support.datasets import png, tar
 
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.data.rejected import DatasetRefused
 
 

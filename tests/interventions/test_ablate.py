@@ -16,7 +16,7 @@ from support.faulty_disk import full_disk
 from torch import nn
 
 import se_viz
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.data.images import decode
 from se_viz.data.preprocess import Preprocess
 from se_viz.demo.evaluate import accuracy

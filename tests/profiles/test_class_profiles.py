@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from support.profiling import make_images, tiny
 
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.profiles.class_profiles import ClassProfiles, open_profiles
 from se_viz.profiles.errors import NotInProfiles, ProfilesError, ProfilesMismatch, ProfilesRefused
 from se_viz.profiles.export import export

@@ -9,7 +9,7 @@ from scipy.stats import mannwhitneyu
 
 from se_viz.analysis.class_separation import auroc
 from se_viz.analysis.histogram import quantiles, share_below
-from se_viz.data import datasets
+from se_viz.data import dataset_sources
 from se_viz.demo import pretrained as demo
 from se_viz.model.loading import load
 from se_viz.profiles import bundled
@@ -180,7 +180,7 @@ def test_the_weights_of_relu_are_not_cut_off():
 @pytest.mark.parametrize("name", [name for name in GATED if bundled.path(name).exists()])
 def test_shipped_class_profiles_agree_with_a_fresh_pass(name, tmp_path, record_property):
     model = load(name, "cpu", fast=False)
-    whole = profile(model, datasets.dataset(DATA, "val"), tmp_path, images=True)
+    whole = profile(model, dataset_sources.dataset(DATA, "val"), tmp_path, images=True)
     model.close()
     mean, area = agree(bundled.bundled_profiles(name), whole, noise=1e-6)
     record_property("worst errors", f"means {mean:.2g}, AUROC {area:.2g}")

@@ -18,7 +18,7 @@ from support.profiling import SETTINGS
 from typer.testing import CliRunner
 
 from se_viz.cli.app import app
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.disk import sole_writer as locks
 from se_viz.disk.errors import FolderGone, InUse, WriteFailed
 from se_viz.disk.sole_writer import sole_writer

@@ -13,7 +13,7 @@ from support.profiling import SETTINGS, make_images, tiny
 from torchvision.datasets import ImageFolder
 
 from se_viz.analysis.profile_limits import limits
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.data.image_files import read_paths
 from se_viz.data.preprocess import Preprocess
 from se_viz.interventions.capture import capture

@@ -11,7 +11,7 @@ from support.profiling import SETTINGS
 from typer.testing import CliRunner
 
 from se_viz.cli.app import app
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.model.loading import load
 from se_viz.profiles.engine import RayEngine
 from se_viz.profiles.errors import ProfilesError

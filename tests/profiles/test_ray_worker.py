@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from support.profiling import parcel_of, tiny
 
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model
 from se_viz.profiles.metadata import ModelInfo

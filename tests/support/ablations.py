@@ -7,7 +7,7 @@ from threading import Event
 
 import torch
 
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.interventions.ablate import ablate
 from se_viz.interventions.edits import shuffle
 from support.profiling import make_images, tiny

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 from torchvision.ops import SqueezeExcitation
 
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.clone import copy_without_hooks
 from se_viz.model.model import Model

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.data.images import InputImage
 from se_viz.model.model import Model
 from se_viz.profiles.class_profiles import file_in

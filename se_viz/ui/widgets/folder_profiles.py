@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.data.image_files import LIMIT
 from se_viz.data.images import InputImage
 from se_viz.data.images_in_memory import from_images, in_folders

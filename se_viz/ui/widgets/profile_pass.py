@@ -8,7 +8,7 @@ from threading import Condition
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.gates.capture import Capture
 from se_viz.model.model import Model
 from se_viz.profiles.engine import LocalEngine

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from se_viz.data.datasets import dataset
+from se_viz.data.dataset_sources import dataset
 from se_viz.data.split_names import meaning
 from se_viz.model.model import Model
 from se_viz.profiles.metadata import LabelSource

@@ -10,7 +10,7 @@ from torchvision.ops import SqueezeExcitation
 
 from se_viz import load, profile
 from se_viz.analysis import class_overview as overview
-from se_viz.data.datasets import Dataset
+from se_viz.data.dataset_sources import Dataset
 from se_viz.data.images import InputImage
 from se_viz.data.preprocess import Preprocess
 from se_viz.reports import class_numbers

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from support.datasets import Items, lay, png, tar
 
-from se_viz.data.datasets import UNLABELLED, DatasetRefused, dataset, disambiguate
+from se_viz.data.dataset_sources import UNLABELLED, DatasetRefused, dataset, disambiguate
 from se_viz.data.images import ImageRefused
 
 IMAGES = [Image.new("RGB", (10, 12), (value, 0, 0)) for value in range(3)]
