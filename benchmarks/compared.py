@@ -44,7 +44,7 @@ def _read(model: se_viz.Model, images: Sequence[object]) -> list[Array]:
     rows = [_row(se_viz.capture(model, [one])) for one in images]
     nearest = min(off(one, other) for place, one in enumerate(rows) for other in rows[:place])
     if nearest < 100 * TOLERANCE:
-        raise RuntimeError(f"Two photographs have readings as near as {nearest:.1e}: no mistake would be seen.")
+        raise RuntimeError(f"Two photographs have captures as near as {nearest:.1e}: no mistake would be seen.")
     return rows
 
 

@@ -34,7 +34,7 @@ BAR_HEALTH, BAR_CLICK, BAR_MEMORY = 1.0, 2.0, 150e6
 _FREED = 30.0  # seconds
 _CLICKS = 40  # of each kind on the idle server, before and after
 _MB = 1e6
-_COUNTED = ("uploads", "sessions", "readings", "wrong", "left out", "silent", "refused", "failed")
+_COUNTED = ("uploads", "sessions", "captures", "wrong", "left out", "silent", "refused", "failed")
 
 
 class Watch:
@@ -198,7 +198,7 @@ def judged(numbers: dict[str, Any]) -> dict[str, bool]:
         "health": max(numbers["health_s"]) <= BAR_HEALTH,
         **{f"click {key}": ratio <= BAR_CLICK for key, ratio in ratios(numbers).items()},
         "memory": all(memory["end"][what] - memory["start"][what] <= BAR_MEMORY for what in ("server", "together")),
-        "readings": counts.get("readings", 0) > 0
+        "captures": counts.get("captures", 0) > 0
         and not any(counts.get(what) for what in ("wrong", "silent", "failed")),
     }
 
@@ -239,7 +239,7 @@ def report(numbers: dict[str, Any]) -> None:
         )
     print(f"  the latter at its peak {memory['peak'] / _MB:7.0f} MB")
     print(
-        f"  readings compared {counts['readings']}, largest difference {seen['worst']:.1e}; wrong {counts['wrong']}, "
+        f"  captures compared {counts['captures']}, largest difference {seen['worst']:.1e}; wrong {counts['wrong']}, "
         f"left out with a sentence {counts['left out']}, without one {counts['silent']}"
     )
     print(f"  uploads over a budget {counts['refused']}, visits that failed {counts['failed']}")

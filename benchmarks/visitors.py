@@ -1,7 +1,7 @@
 """The visitors of ``soak.py``, in a separate process, so that their work does not delay what it measures.
 
 Each has a session of the page and does the next visit of a plan when its time has come: uploads photographs and hostile
-files, downloads the readings and compares them with those of ``se_viz.capture`` in this process, leaves in the middle
+files, downloads the captures and compares them with those of ``se_viz.capture`` in this process, leaves in the middle
 of its work, comes again.
 
 Usage: python benchmarks/visitors.py ADDRESS SESSIONS UPLOADS SECONDS; it makes its files, waits for a line, warms the
@@ -232,7 +232,7 @@ class Load:
                 self._note("left out" if said else "silent", problem=problem)
                 continue
             difference = off(row, wanted[number])
-            self._note("readings", worst=difference)
+            self._note("captures", worst=difference)
             if difference > TOLERANCE:
                 self._note("wrong", problem=f"photo {number} is off by {difference:.1e}")
 

@@ -8,6 +8,7 @@ FORMAT = "se-viz-atlas"  # format name in a file of class profiles
 FILE = "atlas.safetensors"  # file in a folder that ``profile`` wrote
 FOLDER = "atlases"  # folder in the cache directory
 VARIABLE = "SE_VIZ_ATLASES"  # environment variable: folder of the class profiles that the page makes
+CAPTURES_LIMIT = "SE_VIZ_READINGS_LIMIT"  # environment variable: bytes of captures that sessions share
 PARAMETER = "atlas"  # URL parameter of the Classes page
 # URL parameters of the Classes page, with the folder of the user's class profiles: ``one_photos``. Intervene has an
 # ``other``, too.

@@ -14,6 +14,7 @@ from se_viz.profiles import bundled
 from se_viz.profiles.class_profiles import FILE
 from se_viz.profiles.metadata import FORMAT, pass_precision
 from se_viz.profiles.profile import profile
+from se_viz.ui.server.limits import limits
 from se_viz.ui.state import profiles as profiles_state
 
 
@@ -165,3 +166,10 @@ def test_a_former_link_shows_maps_over_the_image():
     assert not at.warning
     assert not at.exception
     assert at.button_group(key="shown").value == "over the image"
+
+
+def test_the_former_limit_of_captures_is_read_unless_there_is_a_new_one(monkeypatch):
+    monkeypatch.setenv(former_names.CAPTURES_LIMIT, "7e6")
+    assert limits.__wrapped__().captures == 7_000_000
+    monkeypatch.setenv("SE_VIZ_CAPTURES_LIMIT", "8e6")
+    assert limits.__wrapped__().captures == 8_000_000

@@ -96,7 +96,7 @@ def test_inspect_reads_a_sample_and_writes_files(python, tmp_path):
     out = tmp_path / "out"
     said = run([python.with_name("se-viz"), "inspect", "--sample", "cat", "--out", str(out)], tmp_path)
     assert "Chelsea the cat" in said
-    assert {"readings.csv", "readings.parquet", "predictions.csv", "health.json", "heatmap_SE_5_2.html"} <= {
+    assert {"capture.csv", "capture.parquet", "predictions.csv", "health.json", "heatmap_SE_5_2.html"} <= {
         path.name for path in out.iterdir()
     }
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Readings(OutputOptions):
+class CaptureOutput(OutputOptions):
     """The options of the files of ``inspect``."""
 
-    out: Folder = Path("readings")
+    out: Folder = Path("capture")
 
 
 def inspect(
@@ -43,7 +43,7 @@ def inspect(
         typer.Option(help="Criterion for the channels whose maps are drawn."),
     ] = "largest change",
     profiles: Profiles = None,
-    output: Readings,
+    output: CaptureOutput,
     verbose: Verbose = False,
 ) -> None:
     """Read z and s of every gate for some images, and write tables, the health and heatmaps of each gate, and maps."""

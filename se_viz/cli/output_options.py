@@ -149,7 +149,7 @@ def write_table(path: Path | None, frame: "pd.DataFrame", source: "Provenance") 
 
 
 def _contents(report: "Report") -> str:
-    """Return what the folder of a report has, "2 tables, 14 figures, health.json and readings.parquet"."""
+    """Return what the folder of a report has, "2 tables, 14 figures, health.json and capture.parquet"."""
     kinds = ((len(report.tables), "table"), (len(report.charts), "figure"))
     parts = [counted(number, what) for number, what in kinds if number]
     files = list(report.files)

@@ -1,4 +1,4 @@
-"""Hooks on every gate of a network that record values only if the running thread has requested a reading.
+"""Hooks on every gate of a network that record values only if the running thread has requested a capture.
 
 A hook writes to a sink that it finds in a context variable, so threads that share a network never see each other's
 values. It returns None, so it does not change what the network computes. It writes copies, because later operations may
@@ -58,7 +58,7 @@ class Instrument:
 
     All readers share the hooks and the eval mode: the first reader sets them and the last one removes them. A page that
     keeps a network holds them as long as it keeps the network. The hooks for maps are added and removed separately,
-    because most readings need no maps and even a hook that does nothing takes time.
+    because most captures need no maps and even a hook that does nothing takes time.
 
     Attributes:
         network, gates: the network and the gates that are read.
@@ -80,7 +80,7 @@ class Instrument:
         self.value_places = ValuePlacesPool(gates)
         # One for each gate, as most edits are of one gate and a hook that does nothing takes time.
         self._edited = {gate.name: (gate, SharedContext()) for gate in gates}
-        # Modules that the network runs in other threads find no sink there, so each reading uses a separate clone.
+        # Modules that the network runs in other threads find no sink there, so each capture uses a separate clone.
         self._threaded = any(gate.threaded for gate in gates)
 
     def gate(self, name: str) -> Gate:

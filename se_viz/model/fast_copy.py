@@ -1,4 +1,4 @@
-"""A faster copy of a network for the CPU with the same readings: BatchNorm folded, maps in channels_last order."""
+"""A faster copy of a network for the CPU with the same values: BatchNorm folded, maps in channels_last order."""
 
 from copy import Error as CopyError
 
@@ -25,7 +25,7 @@ TOLERANCE = 1e-5
 
 
 def make_fast_copy(network: nn.Module, gates: tuple[Gate, ...], size: tuple[int, int]) -> nn.Module | None:
-    """Return a faster copy of a network with the same readings to 1e-5; None if no such copy can be made.
+    """Return a faster copy of a network with the same values to 1e-5; None if no such copy can be made.
 
     The copy is compared with the network on two images: z and s of all gates, the logits, U and X̃ of the first and the
     last gate. Gates keep their classes and paths. Both networks share the tensors of all weights that are not folded.

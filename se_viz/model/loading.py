@@ -43,12 +43,12 @@ def load(
             ``se_viz.zoo.registry.names()`` lists all names.
         device: "auto" (the machine's accelerator, otherwise the CPU), "cpu", "gpu" (an accelerator of any kind), or the
             name of a device: "cuda", "cuda:1", "xpu", "mps".
-        precision: the precision in which the network computes; readings are always float32. On a CPU bf16 is faster if
+        precision: the precision in which the network computes; captures are always float32. On a CPU bf16 is faster if
             the processor has instructions for it, and fp16 is much slower almost everywhere.
         head: the meaning of the outputs, if it is not the one that the library or the card states: "classes", "binary",
             "labels", "number", "features", or a ``Head`` with a threshold.
         fast: on a CPU, run a copy of the network in which BatchNorm is folded into the convolutions and maps are in
-            channels_last order, if it gives the same readings to 1e-5, see ``make_fast_copy``. The copy takes the
+            channels_last order, if it gives the same values to 1e-5, see ``make_fast_copy``. The copy takes the
             memory of the weights a second time; ``Model.network`` remains the network as published. False runs the
             network as published.
         report: called with a ``Progress`` after every piece of a download.

@@ -35,8 +35,8 @@ class Model:
 
     Attributes:
         name: the name given to ``load``, for instance "demo/r16".
-        network: the ``torch.nn.Module`` as published. If ``load`` made a faster copy with the same readings, that copy
-            runs (``instrument.network``), and changes to this network do not show in readings.
+        network: the ``torch.nn.Module`` as published. If ``load`` made a faster copy with the same values, that copy
+            runs (``instrument.network``), and changes to this network do not show in captures.
         preprocess: the preprocessing of images, as in the evaluation of the network.
         classes: names of the logits; empty if they are not known.
         about: one line on the origin of the network and its accuracy.
@@ -93,7 +93,7 @@ class Model:
 
     @property
     def key(self) -> str:
-        """A key of name, device and precision that distinguishes its readings from those of other models."""
+        """A key of name, device and precision that distinguishes its captures from those of other models."""
         return f"{self.name} {self.device} {self.precision}"
 
     @property

@@ -21,7 +21,7 @@ from se_viz.figures.heatmap import attention_heatmap, deviation_heatmap
 from se_viz.figures.maps import MOST, overlay_maps, recalibrated_maps
 from se_viz.gates.capture import Capture, GateCapture
 from se_viz.reports.report import Later, Report
-from se_viz.reports.tables import maps_bytes, predictions_table, readings_table, table_bytes, without_z
+from se_viz.reports.tables import capture_table, maps_bytes, predictions_table, table_bytes, without_z
 from se_viz.types import AnyFloats, Float32s
 from se_viz.wording import signed
 
@@ -56,7 +56,7 @@ def inspection_report(
     verdicts on the gates. Charts: ``heatmap_GATE`` for each gate, and ``deviation_GATE`` if the mean of s over many
     images is known; for each of ``gates`` and each image, by its number from 1, ``z_against_s_GATE_1``
     (``s_by_channel_GATE_1`` without z), ``distribution_GATE_1``, and if maps were captured ``maps_GATE_1`` and
-    ``overlay_GATE_1``. Tables: ``readings``, ``predictions``. Files: the readings as Parquet, ``health.json``,
+    ``overlay_GATE_1``. Tables: ``capture``, ``predictions``. Files: the capture as Parquet, ``health.json``,
     ``maps_GATE.npz``.
 
     Args:
@@ -83,7 +83,7 @@ def inspection_report(
     for name, mean in (means or {}).items():
         charts[f"deviation_{name}"] = partial(deviation_heatmap, capture[name], mean, names, order, focus, thumbnails)
     files: dict[str, Callable[[], bytes]] = {
-        "readings.parquet": lambda: table_bytes(tables["readings"], "parquet"),
+        "capture.parquet": lambda: table_bytes(tables["capture"], "parquet"),
         "health.json": partial(_health_json, judged),
     }
     for gate in gates:
@@ -99,7 +99,7 @@ def inspection_report(
             files[f"maps_{gate}.npz"] = partial(maps_bytes, capture, gate, names)
     tables: Later[pd.DataFrame] = Later(
         {
-            "readings": partial(readings_table, capture, names),
+            "capture": partial(capture_table, capture, names),
             "predictions": partial(predictions_table, predictions, names),
         }
     )

@@ -1,4 +1,4 @@
-"""Tables and files of readings, predictions and gates."""
+"""Tables and files of captures, predictions and gates."""
 
 import io
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from se_viz.wording import counted
 _LISTED = 5  # maximum number of names in a sentence
 
 
-def readings_table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
+def capture_table(capture: Capture, images: Sequence[str]) -> pd.DataFrame:
     """Return a row for each image, gate and channel.
 
     Columns: image, gate, stage, block, channel, z, s; in execution order of the gates. z is empty for gates without z,

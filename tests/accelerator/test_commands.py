@@ -41,7 +41,7 @@ def photos(tmp_path):
 @pytest.mark.parametrize("device", ["accel:1", *exhaustive("auto", "gpu", "accel")])
 def test_inspect_writes_what_the_cpu_reads(device, tmp_path):
     run("inspect", "--sample", "cat", "--device", device, "--out", tmp_path, "--maps", "SE_5_2")
-    frame = pd.read_csv(tmp_path / "readings.csv")
+    frame = pd.read_csv(tmp_path / "capture.csv")
     expected = se_viz.capture(load("demo/r16", "cpu", fast=False), se_viz.sample("cat"), ["SE_5_2"])
     for gate_capture in expected:
         rows = frame[frame["gate"] == gate_capture.gate.name]
@@ -55,7 +55,7 @@ def test_inspect_writes_what_the_cpu_reads(device, tmp_path):
 @pytest.mark.parametrize("precision", ["bf16", *exhaustive("fp16")])
 def test_inspect_in_other_precisions(precision, tmp_path):
     run("inspect", "--sample", "cat", "--device", "accel", "--precision", precision, "--out", tmp_path)
-    frame = pd.read_csv(tmp_path / "readings.csv")
+    frame = pd.read_csv(tmp_path / "capture.csv")
     expected = se_viz.capture(load("demo/r16", "cpu", precision, fast=False), se_viz.sample("cat"))
     for gate_capture in expected:
         np.testing.assert_allclose(frame[frame["gate"] == gate_capture.gate.name]["s"], gate_capture.s[0], rtol=1e-6)

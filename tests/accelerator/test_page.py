@@ -169,10 +169,10 @@ def test_the_oldest_model_makes_room_for_others(memory, settled):
 def test_a_model_is_not_moved_in_the_middle_of_a_reading(memory, settled):
     model = models._load("demo/r16", "accel:0", "fp32")
     images = make_images(2, 64)
-    readings = [turns.line("accel:0").submit(partial(capture, model, images)) for _ in range(3)]
+    futures = [turns.line("accel:0").submit(partial(capture, model, images)) for _ in range(3)]
     models._load.clear()
-    readings += [turns.line("accel:0").submit(partial(capture, model, images)) for _ in range(2)]
-    first, *others = (gate_capture.result(timeout=60) for gate_capture in readings)
+    futures += [turns.line("accel:0").submit(partial(capture, model, images)) for _ in range(2)]
+    first, *others = (gate_capture.result(timeout=60) for gate_capture in futures)
     for other in others:
         np.testing.assert_array_equal(other.logits, first.logits)
     settled()

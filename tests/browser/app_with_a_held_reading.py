@@ -4,19 +4,19 @@ import os
 from pathlib import Path
 
 from se_viz.ui.app import run
-from se_viz.ui.state import captures as readings
+from se_viz.ui.state import captures
 
 _PIPE = Path(os.environ["SE_VIZ_TEST_PIPE"])
-_capture = readings.capture
+_capture = captures.capture
 
 
 def _held(*args, **options):
-    readings.capture = _capture
+    captures.capture = _capture
     _PIPE.read_bytes()  # Opening a pipe waits for a process that writes to it.
     return _capture(*args, **options)
 
 
 # The script runs again for every session and every click; what it held once is held no more.
-if not hasattr(readings, "held"):
-    readings.held, readings.capture = True, _held
+if not hasattr(captures, "held"):
+    captures.held, captures.capture = True, _held
 run()

@@ -57,11 +57,11 @@ def test_inspect_writes_what_python_reads(tmp_path):
     )
     assert result.exit_code == 0, result.output
     assert "broken.jpg" in result.output
-    frame = pd.read_parquet(out / "readings.parquet")
+    frame = pd.read_parquet(out / "capture.parquet")
     gate_capture = capture(load("demo/r16", "cpu"), sample("cat"))["SE_3_2"]
     cat = frame[(frame["image"] == "Chelsea the cat") & (frame["gate"] == "SE_3_2")]
     np.testing.assert_allclose(cat["s"], gate_capture.s[0], atol=1e-6)
-    assert len(pd.read_csv(out / "readings.csv")) == len(frame) == 2 * 2880
+    assert len(pd.read_csv(out / "capture.csv")) == len(frame) == 2 * 2880
     assert len(list(out.glob("heatmap_SE_*.html"))) == 8
     assert {path.stem for path in out.glob("*_SE_4_1_*.html")} == {
         f"{kind}_SE_4_1_{number}" for kind in ("z_against_s", "distribution", "maps", "overlay") for number in (1, 2)
@@ -117,7 +117,7 @@ def test_numbers_that_are_not_finite_are_said_and_the_rest_is_written(tmp_path, 
     assert "first in SE_2_1: its z and s are NaN for 1 of 2 images (number 1). The network returned NaN, too." in said
     assert "flat.png The network returned NaN for this image, so it has no prediction." in said
     assert "nan" not in result.output
-    frame = pd.read_parquet("out/readings.parquet")
+    frame = pd.read_parquet("out/capture.parquet")
     assert frame.loc[frame["image"] != "flat.png", "s"].notna().all()
     assert frame.loc[frame["image"] == "flat.png", "s"].isna().all()
 

@@ -17,7 +17,7 @@ EXPORTS = {
     "gates": ("gates", "demo/r16", "--gate", "SE_2_1", "--out"),
     "classes": ("classes", "--out"),
 }
-MAIN = {"inspect": "readings.csv", "gates": "gates.csv", "classes": "by_depth.csv"}
+MAIN = {"inspect": "capture.csv", "gates": "gates.csv", "classes": "by_depth.csv"}
 
 
 @pytest.mark.slow

@@ -138,7 +138,7 @@ def test_inspect_copes_without_logits(small, tmp_path, monkeypatch):
         result.output
     )
     assert pd.read_csv(tmp_path / "predictions.csv").empty
-    assert pd.read_csv(tmp_path / "readings.csv")["gate"].nunique() == 2
+    assert pd.read_csv(tmp_path / "capture.csv")["gate"].nunique() == 2
     assert (tmp_path / "maps_SE_5_1.npz").exists()
 
 
@@ -152,7 +152,7 @@ def test_inspect_copes_without_z(tmp_path, monkeypatch):
     result = RUN.invoke(app, ["inspect", "--sample", "cat", "--maps", "SE_5_2", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "There is no z for SE_5_2: s was not seen to come from one squeeze of U alone there." in result.output
-    for frame in (pd.read_csv(tmp_path / "readings.csv"), pd.read_parquet(tmp_path / "readings.parquet")):
+    for frame in (pd.read_csv(tmp_path / "capture.csv"), pd.read_parquet(tmp_path / "capture.parquet")):
         assert frame.groupby("gate")["z"].apply(lambda z: z.isna().all()).to_dict()["SE_5_2"]
         assert frame[frame["gate"] != "SE_5_2"]["z"].notna().all()
         assert frame["s"].notna().all()

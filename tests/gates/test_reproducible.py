@@ -1,4 +1,4 @@
-"""The same images give the same readings: repeated, beside other threads, and on a CPU bit for bit."""
+"""The same images give the same values: repeated, beside other threads, and on a CPU bit for bit."""
 
 from threading import Event, Thread
 

@@ -1,4 +1,4 @@
-"""The faster network that ``load`` runs on a CPU: what is folded, what is not, and that its readings are the same."""
+"""The faster network that ``load`` runs on a CPU: what is folded, what is not, and that its values are the same."""
 
 import copy
 

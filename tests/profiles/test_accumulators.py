@@ -17,7 +17,7 @@ EXACT = ("count", "sum", "squares", "histogram", "heaps", "clipped", "low", "hig
 VALUES = np.array([*HEAPS, 1e-30, 0.49999997, 0.50000006, 0.3, 19.0, -0.7, 300.0, 70_000.0], np.float32)
 
 
-def readings(seed, images):
+def arrays_of(seed, images):
     rng = np.random.default_rng(seed)
     s = rng.choice(rng.choice(VALUES, rng.integers(1, len(VALUES) + 1)), (images, CHANNELS))
     s = np.where(rng.uniform(size=s.shape) < 0.3, rng.beta(2, 5, s.shape).astype(np.float32), s)
@@ -47,7 +47,7 @@ def assert_same(one, other):
 @given(st.integers(0, 10**6), st.integers(0, 40), st.data())
 @settings(max_examples=40, deadline=None)
 def test_any_cut_any_order_and_any_grouping_gives_what_one_pass_gives(seed, images, data):
-    arrays = readings(seed, images)
+    arrays = arrays_of(seed, images)
     cuts = sorted(data.draw(st.lists(st.integers(0, images), max_size=4)))
     parts = [
         GateStatistics.of(*(array[start:stop] for array in arrays), CLASSES)
@@ -63,7 +63,7 @@ def test_any_cut_any_order_and_any_grouping_gives_what_one_pass_gives(seed, imag
 @given(st.integers(0, 10**6), st.integers(1, 40))
 @settings(max_examples=40, deadline=None)
 def test_one_pass_gives_what_numpy_gives(seed, images):
-    s, z, labels = readings(seed, images)
+    s, z, labels = arrays_of(seed, images)
     sums = GateStatistics.of(s, z, labels, CLASSES)
     for label in range(CLASSES):
         own, deep = s[labels == label], z[labels == label].astype(np.float64)
@@ -80,7 +80,7 @@ def test_one_pass_gives_what_numpy_gives(seed, images):
 @given(st.integers(0, 10**6), st.integers(1, 40))
 @settings(max_examples=60, deadline=None)
 def test_heaps_are_counted_exactly_and_bins_hold_what_lies_between_their_borders(seed, images):
-    s, z, labels = readings(seed, images)
+    s, z, labels = arrays_of(seed, images)
     # Where s reaches beyond 16,000, a heap may lie in a bin.
     s[np.abs(s) > 1000] = 7.5
     sums = GateStatistics.of(s, z, labels, CLASSES)
@@ -115,7 +115,7 @@ def test_a_heap_inside_a_very_wide_bin_is_counted_in_it():
 @given(st.integers(0, 10**6), st.integers(0, 12), st.data())
 @settings(max_examples=40, deadline=None)
 def test_the_best_images_do_not_depend_on_the_cut_and_ties_go_to_the_first_name(seed, images, data):
-    codes = ordered(readings(seed, images)[0])
+    codes = ordered(arrays_of(seed, images)[0])
     names = data.draw(st.lists(st.sampled_from("abcd"), min_size=images, max_size=images))
     table = ImageTable(names, [f"{index:02x}" for index in range(images)], np.zeros(images, np.uint32))
     ranking = Ranking(table)

@@ -7,9 +7,9 @@ from se_viz.reports.inspection import summary
 
 
 def build(captured, **weights):
-    readings = {name: GateCapture(captured[name].gate, s, s) for name, s in weights.items()}
+    by_gate = {name: GateCapture(captured[name].gate, s, s) for name, s in weights.items()}
     n = len(next(iter(weights.values())))
-    return Capture(MappingProxyType(readings), n, np.zeros((n, 2), dtype=np.float32))
+    return Capture(MappingProxyType(by_gate), n, np.zeros((n, 2), dtype=np.float32))
 
 
 def test_names_the_gates_that_weigh_least_and_most_and_the_one_that_varies_most(captured):

@@ -11,14 +11,14 @@ from torch import nn
 from se_viz.data.preprocess import Preprocess
 from se_viz.figures.provenance import Provenance
 from se_viz.model.model import Model
-from se_viz.reports.tables import gates_table, maps_bytes, readings_table, table_bytes, with_source, without_z
+from se_viz.reports.tables import capture_table, gates_table, maps_bytes, table_bytes, with_source, without_z
 
 NAMES = ["a.jpg", "b, with comma.jpg", "c", "d", "ü"]
 
 
 @pytest.mark.parametrize(("kind", "read"), [("csv", pd.read_csv), ("parquet", pd.read_parquet)])
 def test_files_hold_every_value_of_every_gate(captured, kind, read):
-    frame = read(io.BytesIO(table_bytes(readings_table(captured, NAMES), kind)))
+    frame = read(io.BytesIO(table_bytes(capture_table(captured, NAMES), kind)))
     assert list(frame.columns) == ["image", "gate", "stage", "block", "channel", "z", "s"]
     assert len(frame) == sum(gate_capture.s.size for gate_capture in captured)
     for gate_capture in captured:
@@ -41,7 +41,7 @@ def test_maps_that_were_not_captured_are_refused(captured):
 
 def test_a_file_name_does_not_become_a_formula(captured):
     names = ["=cmd|'/c calc'!A0.jpg", "+1.jpg", "-1.jpg", "@a.jpg", "plain.jpg"]
-    frame = readings_table(captured, names)
+    frame = capture_table(captured, names)
     read = pd.read_csv(io.BytesIO(table_bytes(frame, "csv")))
     assert list(dict.fromkeys(read["image"])) == [*(f"'{name}" for name in names[:4]), "plain.jpg"]
     assert list(dict.fromkeys(pd.read_parquet(io.BytesIO(table_bytes(frame, "parquet")))["image"])) == names
@@ -61,9 +61,9 @@ def test_gates_without_a_bottleneck_make_a_table():
 
 
 def test_gates_without_z_leave_the_column_empty_and_are_named(captured):
-    readings = {name: replace(one, z=None) if name.startswith("SE_2") else one for name, one in captured.gates.items()}
-    other = replace(captured, gates=readings)
-    frame = pd.read_csv(io.BytesIO(table_bytes(readings_table(other, NAMES), "csv")))
+    gates = {name: replace(one, z=None) if name.startswith("SE_2") else one for name, one in captured.gates.items()}
+    other = replace(captured, gates=gates)
+    frame = pd.read_csv(io.BytesIO(table_bytes(capture_table(other, NAMES), "csv")))
     assert set(frame[frame["z"].isna()]["gate"]) == {"SE_2_1", "SE_2_2"}
     assert frame["s"].notna().all()
     assert (

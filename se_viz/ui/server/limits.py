@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from se_viz import former_names
+
 # An origin of a page that may frame this one, in the form of Content-Security-Policy: one origin without a path.
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 
@@ -27,7 +29,7 @@ class Limits:
         profiles: class profiles of all sessions, made of their uploads.
         session_profiles: class profiles of one session.
         models: weights of the models that sessions share.
-        readings: captures and maps that sessions share.
+        captures: captures and maps that sessions share.
         metrics: whether ``/_stcore/metrics`` answers.
         embedding: origins of pages that may show this one in a frame.
     """
@@ -41,7 +43,7 @@ class Limits:
     profiles: int
     session_profiles: int
     models: int
-    readings: int
+    captures: int
     metrics: bool
     embedding: tuple[str, ...]
 
@@ -63,7 +65,7 @@ def limits() -> Limits:
         profiles=_bytes("SE_VIZ_PROFILES_LIMIT", 4e9),
         session_profiles=_bytes("SE_VIZ_SESSION_PROFILES_LIMIT", 500e6),
         models=_bytes("SE_VIZ_MODELS_LIMIT", 2e9),
-        readings=_bytes("SE_VIZ_READINGS_LIMIT", 500e6),
+        captures=_bytes("SE_VIZ_CAPTURES_LIMIT", _bytes(former_names.CAPTURES_LIMIT, 500e6)),
         metrics=_switch("SE_VIZ_METRICS"),
         embedding=_origins("SE_VIZ_EMBED_ORIGINS"),
     )

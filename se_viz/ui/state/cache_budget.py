@@ -46,9 +46,9 @@ def models() -> ByteBudget:
 
 
 @cache
-def readings() -> ByteBudget:
+def captures() -> ByteBudget:
     """Return the budget of the captures and maps that sessions share."""
-    return ByteBudget(limits().readings)
+    return ByteBudget(limits().captures)
 
 
 def model_bytes(*networks: nn.Module) -> int:

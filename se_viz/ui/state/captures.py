@@ -126,7 +126,7 @@ def _stop(key: str, wanted: tuple[str, ...]) -> None:
 def _count(result: Capture, clear: Callable[..., None], key: tuple[Any, ...]) -> None:
     """Count a capture against the budget; the callback that removes it keeps neither the model nor the image alive."""
     names = (None, None, *key[2:])
-    cache_budget.readings().used(names, cache_budget.capture_bytes(result), partial(clear, *names))
+    cache_budget.captures().used(names, cache_budget.capture_bytes(result), partial(clear, *names))
 
 
 def _go_on() -> None:

@@ -21,7 +21,7 @@ class Line:
     """
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="readings")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="captures")
         self._unfinished: list[Future[object]] = []
         self._lock = Lock()
 

@@ -178,5 +178,5 @@ def _finished(
         except Exception:
             make.clear(*names)
             raise
-    cache_budget.readings().used((make.__name__, *names), size(made), partial(make.clear, *names))
+    cache_budget.captures().used((make.__name__, *names), size(made), partial(make.clear, *names))
     return made

@@ -13,7 +13,7 @@ from se_viz.gates.gate import Gate
 from se_viz.model.model import Model
 from se_viz.reports.report import Report
 from se_viz.reports.subject_facts import about_model
-from se_viz.reports.tables import predictions_table, readings_table, table_bytes, with_source, without_z
+from se_viz.reports.tables import capture_table, predictions_table, table_bytes, with_source, without_z
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import report_download
 from se_viz.ui.widgets.chart import choose_size
@@ -38,7 +38,7 @@ def show(
     with st.container(horizontal=True):
         source = Provenance(model.name)
         for kind, label in _LABELS.items():
-            download(label, partial(_file, capture, names, kind, source), f"readings.{kind}", f"save_{kind}")
+            download(label, partial(_file, capture, names, kind, source), f"capture.{kind}", f"save_{kind}")
         if predictions.fitted is not None:
             download(
                 "Predictions as CSV",
@@ -53,7 +53,7 @@ def show(
 
 
 def _file(capture: Capture, names: Sequence[str], kind: Literal["csv", "parquet"], source: Provenance) -> bytes:
-    return table_bytes(with_source(readings_table(capture, names), source), kind)
+    return table_bytes(with_source(capture_table(capture, names), source), kind)
 
 
 def python_lines(model: Model, chosen: Chosen, gate_capture: GateCapture) -> str:
@@ -80,6 +80,6 @@ def shell_line(model: Model, chosen: Chosen, gate: Gate) -> str:
     """Return the command that writes the same numbers into a folder."""
     precision = "" if model.precision == "fp32" else f" --precision {model.precision}"
     options = (
-        f"{shell_options(model)}{head_options()} --device {model.device}{precision} --maps {gate.name} --out readings"
+        f"{shell_options(model)}{head_options()} --device {model.device}{precision} --maps {gate.name} --out capture"
     )
     return f"python -m se_viz inspect {shell_images(chosen)} {options}"

@@ -14,7 +14,7 @@ from torchvision.ops import SqueezeExcitation
 import se_viz
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.capture import Capture
-from se_viz.ui.state import captures as readings
+from se_viz.ui.state import captures
 from se_viz.weights.head import Head
 from se_viz.zoo import registry as catalogue
 
@@ -54,13 +54,13 @@ def registered(register):
 @pytest.fixture
 def read_as(monkeypatch):
     """A function that changes what the page reads, as networks of other kinds would give it."""
-    # Other tests of this process may have read the same images, and later ones must not get these readings.
-    kept = (readings._values, readings._maps)
+    # Other tests of this process may have read the same images, and later ones must not get these captures.
+    kept = (captures._values, captures._maps)
 
     def change(function):
         for cache in kept:
             cache.clear()
-        monkeypatch.setattr(readings, "capture", lambda *args, **options: function(se_viz.capture(*args, **options)))
+        monkeypatch.setattr(captures, "capture", lambda *args, **options: function(se_viz.capture(*args, **options)))
 
     yield change
     for cache in kept:

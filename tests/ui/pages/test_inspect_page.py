@@ -81,7 +81,7 @@ def test_the_lines_shown_run_and_give_what_the_page_shows(tmp_path, monkeypatch)
     assert command[:3] == ["python", "-m", "se_viz"]
     result = CliRunner().invoke(cli, command[3:])
     assert result.exit_code == 0, result.output
-    assert (tmp_path / "readings/readings.csv").exists()
+    assert (tmp_path / "capture/capture.csv").exists()
 
 
 @pytest.mark.slow

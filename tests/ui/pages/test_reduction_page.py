@@ -22,7 +22,7 @@ from se_viz.gates.known_gates import kind_of
 from se_viz.reports.design_choices import conclusions
 from se_viz.ui.markdown import emphasised, escape_markdown
 from se_viz.ui.pages import reduction
-from se_viz.ui.state import captures as readings
+from se_viz.ui.state import captures
 from se_viz.ui.state import cost_queue as costs
 from se_viz.ui.state import device_queue as turns
 from se_viz.wording import signed
@@ -210,7 +210,7 @@ def test_without_images_it_says_what_to_do():
 
 
 def test_networks_that_take_long_each_have_their_own_stop(monkeypatch):
-    monkeypatch.setattr(readings, "PATIENCE", -1)
+    monkeypatch.setattr(captures, "PATIENCE", -1)
     page = open_page(samples="cat,coffee")
     assert not page.exception
 

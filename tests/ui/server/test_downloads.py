@@ -22,7 +22,7 @@ class Store:
         self.time = 0.0
         self.downloads = Downloads(self.storage, seconds=60, most=10 * MB, now=lambda: self.time)
 
-    def press(self, content, name="readings.csv"):
+    def press(self, content, name="capture.csv"):
         file = self.manager.add_deferred(lambda: content, "text/csv", "1.2", name)
         return self.manager.execute_deferred(file).rpartition("/")[2]
 
@@ -87,9 +87,9 @@ def test_large_files_that_differ_in_few_bytes_are_not_taken_for_one(store):
     assert [store.storage.get_file(name).content for name in names] == files
     assert [store.press(content) for content in files] == names
     assert [store.storage.get_file(name).filename for name in names] == [
-        "readings.csv",
-        "readings (2).csv",
-        "readings (3).csv",
+        "capture.csv",
+        "capture (2).csv",
+        "capture (3).csv",
     ]
 
 

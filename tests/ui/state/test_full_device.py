@@ -4,14 +4,14 @@ import pytest
 from support.pages import open_page
 
 from se_viz.device.memory import DeviceFull
-from se_viz.ui.state import captures as readings
+from se_viz.ui.state import captures
 
 
 @pytest.fixture
 def _unread():
-    readings._values.clear()
+    captures._values.clear()
     yield
-    readings._values.clear()
+    captures._values.clear()
 
 
 @pytest.mark.usefixtures("_unread")
@@ -19,7 +19,7 @@ def test_a_full_cpu_is_said(monkeypatch):
     def none(*args, **options):
         raise DeviceFull("There is no room for one image on cpu.")
 
-    monkeypatch.setattr(readings, "capture", none)
+    monkeypatch.setattr(captures, "capture", none)
     page = open_page("inspect", device="cpu")
     assert "no room for one image on cpu" in page.error[0].value
     assert not page.warning

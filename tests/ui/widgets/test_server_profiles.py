@@ -1,4 +1,4 @@
-"""Class profiles that are built on the page take turns with readings, and can be stopped."""
+"""Class profiles that are made on the page take turns with captures, and can be stopped."""
 
 from functools import partial
 from threading import Event
