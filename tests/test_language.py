@@ -220,6 +220,7 @@ def test_parameters_of_public_functions_are_nouns(paths):
 # What the glossary has replaced, where it would be a definition; se_viz/former_names.py reads the old names of files.
 REPLACED = {
     *("Atlas", "Reading", "Difference", "Source", "Part", "Kind", "Place", "Tap", "Spot", "Sink"),
+    *("Readings", "readings", "readings_table"),
     *("Member", "FAMILY", "Subject", "Run", "Turn", "View", "Observed", "CutOff", "Asked", "evaluating"),
     *("run_alone", "fast_twin", "twin_of", "observing", "as_published", "unhooked", "proof", "blank"),
     *("filled", "holds", "explained", "unpickled", "claim", "room_on", "expect_room", "number_type"),
