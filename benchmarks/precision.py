@@ -38,7 +38,7 @@ from se_viz.data import dataset_sources
 from se_viz.data import sample_images as samples
 from se_viz.data.preprocess import Preprocess
 from se_viz.gates.gate import Gate
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 LARGE, SMALL = "random/legacy_seresnet50", "demo/r16"
 CASES = ((LARGE, 1), (LARGE, 16), (SMALL, 1), (SMALL, 16))
@@ -49,11 +49,11 @@ MOST_IMAGES = 256
 Read = Callable[[Tensor], list[np.ndarray]]  # images (N, 3, H, W) → s (N, C) of each gate
 
 
-def random_large() -> catalogue.Network:
+def random_large() -> registry.Network:
     """SE-ResNet-50 with the same random weights every time; pretrained ones would be a download, and cost the same."""
     torch.manual_seed(0)
     network = timm.create_model("legacy_seresnet50", pretrained=False).eval()
-    return catalogue.Network(network, Preprocess(crop=(224, 224), resize=256), (), "random")
+    return registry.Network(network, Preprocess(crop=(224, 224), resize=256), (), "random")
 
 
 class Outputs(nn.Module):
@@ -171,7 +171,7 @@ def measure(way: str, cases: list[tuple[str, int]], options: dict[str, object]) 
     """All cases of one way, in the process this runs in."""
     if options["threads"]:
         torch.set_num_threads(options["threads"])
-    catalogue.register(LARGE, random_large)
+    registry.register(LARGE, random_large)
     results = {}
     for name, batch in cases:
         plain = se_viz.load(name, "cpu", fast=False)

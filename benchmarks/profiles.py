@@ -31,7 +31,7 @@ from se_viz.data.dataset_sources import Dataset
 from se_viz.data.images import decode
 from se_viz.data.preprocess import Preprocess
 from se_viz.model.model import Model
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 BAR, MEMORY_BAR = 0.85, 1.05
 CLASSES, BATCH = 10, 32
@@ -74,7 +74,7 @@ def peak(count: int) -> float:
 def measure_peak(count: int) -> float:
     """Profile, and return the largest resident size; ``peak`` runs this."""
     torch.set_num_threads(1)
-    network = catalogue.build("demo/r16")
+    network = registry.build("demo/r16")
     model = Model("small", network.module, Preprocess(crop=(32, 32), resize=32), network.classes)
     with tempfile.TemporaryDirectory() as out:
         se_viz.profile(model, repeated(photographs(100), count), out, batch=BATCH)

@@ -33,16 +33,15 @@ def cost(
     from se_viz.gates.find import find_gates
     from se_viz.gates.insert_gates import insert_gates
     from se_viz.reports.cost import cost_report
-    from se_viz.zoo import libraries as sources
-    from se_viz.zoo import registry as catalogue
+    from se_viz.zoo import libraries, registry
 
     try:
         if network.startswith("demo/"):
-            built = catalogue.build(network)
+            built = registry.build(network)
             module, size = built.module, size or built.preprocess.crop[0]
         else:
             # The cost does not depend on the weights, so none are downloaded.
-            source, architecture, tag = sources.find(network if "/" in network else f"torchvision/{network}")
+            source, architecture, tag = libraries.find(network if "/" in network else f"torchvision/{network}")
             module = source.create(architecture)
             size = size or source.preprocess(architecture, tag).crop[0]
         where = {int(digit) for digit in stages if digit.isdecimal()}

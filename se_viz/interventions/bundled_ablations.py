@@ -15,7 +15,7 @@ from se_viz.model.loading import load
 from se_viz.model.model import Model
 from se_viz.profiles.errors import ProfilesError
 from se_viz.profiles.metadata import DatasetInfo
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 
 def folder() -> Path:
@@ -66,7 +66,7 @@ def rebuild_ablations(
     with friendly_errors(path("", root)):
         root.mkdir(parents=True, exist_ok=True)
     dataset = dataset_sources.dataset(data, "val")
-    for name in catalogue.names():
+    for name in registry.names():
         if not name.startswith("demo/") or only not in (None, name) or not demo.card(name[5:]).network.gated:
             continue
         model = load(name, device, fast=False)

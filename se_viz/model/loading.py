@@ -21,7 +21,7 @@ from se_viz.weights.head import Head, HeadKind, NoPredictions, fit_output
 from se_viz.weights.meta_model import LARGEST
 from se_viz.weights.state_dict import CheckpointFile
 from se_viz.weights.weights_sha256 import Rounding, weights_sha256
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 from se_viz.zoo.checkpoint import read_network
 from se_viz.zoo.memory_check import check_memory
 
@@ -65,14 +65,14 @@ def load(
     """
     place, dtype = resolve(device), to_dtype(precision)
     check_memory(name, place, dtype)
-    model = _to_device(name, catalogue.build(name, report, cancelled), place, dtype, fast)
+    model = _to_device(name, registry.build(name, report, cancelled), place, dtype, fast)
     if head is None:
         return model
     model.head = Head.of(head)
     return _tried_out(model, dtype)
 
 
-def _to_device(name: str, network: catalogue.Network, place: torch.device, dtype: torch.dtype, fast: bool) -> Model:
+def _to_device(name: str, network: registry.Network, place: torch.device, dtype: torch.dtype, fast: bool) -> Model:
     """Return the model of a network that is on the CPU in float32, moved to a device and a type."""
     set_deterministic(place)
     module, twin = network.module, None

@@ -21,8 +21,7 @@ from filelock import Timeout
 
 from se_viz.disk.errors import FULL, GONE
 from se_viz.types import ShouldCancel
-from se_viz.weights import cache
-from se_viz.weights import http as web
+from se_viz.weights import cache, http
 from se_viz.weights.errors import Cancelled, DownloadFailed
 
 # No weights of timm or torchvision are larger. The limit stops a server that never ends.
@@ -190,7 +189,7 @@ def _receive(remote: Remote, part: Path, report: OnProgress, cancelled: ShouldCa
             part.stat()  # If it was removed meanwhile, it would look like a broken connection.
             if total is None or _size(part) >= total:
                 return
-        except web.Interrupted:
+        except http.Interrupted:
             pass
         if _size(part) <= before:
             break
@@ -201,20 +200,20 @@ def _stream(remote: Remote, part: Path, report: OnProgress, cancelled: ShouldCan
     """Request the bytes that ``part`` lacks; return the size of the whole file if it is known."""
     start = _size(part)
     wanted = {"Range": f"bytes={start}-"} if start else {}
-    with web.open_response("GET", remote.url, token=remote.token, headers=wanted) as response:
+    with http.open_response("GET", remote.url, token=remote.token, headers=wanted) as response:
         if start and response.status_code == requests.codes.requested_range_not_satisfiable:
             return None  # All of it has arrived; the hash will tell.
-        web.check_answer(response, remote.url)
+        http.check_answer(response, remote.url)
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise DownloadFailed(
                 f"{remote.url} was sent compressed, although uncompressed bytes were requested: try another mirror."
             )
-        length = web.number(response.headers.get("Content-Length"))
+        length = http.number(response.headers.get("Content-Length"))
         if response.status_code == requests.codes.partial_content:
             sent = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if sent is None or int(sent[1]) != start:
                 raise DownloadFailed(f"The server of {remote.url} sent another range of bytes than was requested.")
-            total = web.number(sent[2]) or remote.size
+            total = http.number(sent[2]) or remote.size
         else:
             start = 0  # A server that cannot resume sends everything.
             total = remote.size if length is None else length

@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from se_viz.types import ShouldCancel
-from se_viz.weights import cache, hub_cache
-from se_viz.weights import http as web
+from se_viz.weights import cache, http, hub_cache
 from se_viz.weights.download import OnProgress, Remote, fetch
 from se_viz.weights.errors import DownloadFailed
 
@@ -89,13 +88,13 @@ class HubFile:
         if hub_cache.is_offline():
             raise DownloadFailed(
                 f"The weights of {self.repo} are not in {hub_cache.folder()}, and HF_HUB_OFFLINE forbids downloads: "
-                f"unset it, {web.OWN_FILE}."
+                f"unset it, {http.OWN_FILE}."
             )
         remote, file = self._remote()
         fetch(remote, report, cancelled)
-        path = hub_cache.add(self.repo, file, self.revision, web.hub())
+        path = hub_cache.add(self.repo, file, self.revision, http.hub())
         if hub_cache.sha256_of(path) not in ("", remote.sha256):
-            raise DownloadFailed(f"{self.repo} was changed on {web.hub()} during the download: load again.")
+            raise DownloadFailed(f"{self.repo} was changed on {http.hub()} during the download: load again.")
         cache.record(remote.cache_path, path)
         return path
 
@@ -113,22 +112,22 @@ class HubFile:
         """Ask the hub for the file; its sha256 and its size are in the answer that redirects to it."""
         token = hub_cache.token()
         for file in _HUB_FILES:
-            url = f"{web.hub()}/{self.repo}/resolve/{self.revision}/{file}"
-            with web.open_response("HEAD", url, token=token, final=_leads_to_the_file) as response:
+            url = f"{http.hub()}/{self.repo}/resolve/{self.revision}/{file}"
+            with http.open_response("HEAD", url, token=token, final=_leads_to_the_file) as response:
                 if response.status_code == requests.codes.not_found and file != _HUB_FILES[-1]:
                     continue
-                web.check_answer(response, url)
+                http.check_answer(response, url)
                 headers = response.headers
                 redirected = response.is_redirect
             break
         sha256 = (headers.get("X-Linked-Etag") or headers.get("ETag", "")).strip('"')
         if not _SHA256.fullmatch(sha256) or "X-Repo-Commit" not in headers:
             raise DownloadFailed(
-                f"{web.hub()} does not state the sha256 or the commit of {self.repo}, so its weights cannot be "
+                f"{http.hub()} does not state the sha256 or the commit of {self.repo}, so its weights cannot be "
                 f"verified. It is not a hub, or a mirror that omits them: set HF_ENDPOINT to another, or unset it for "
-                f"{web.HUB}."
+                f"{http.HUB}."
             )
-        size = web.number(headers.get("X-Linked-Size") or ("" if redirected else headers.get("Content-Length")))
+        size = http.number(headers.get("X-Linked-Size") or ("" if redirected else headers.get("Content-Length")))
         name = PurePosixPath(file)
         cache_path = f"{self._folder}/{name.stem}-{sha256}{name.suffix}"
         return Remote(url, cache_path, sha256, size, token, hub_cache.blob(self.repo, sha256)), file
@@ -136,4 +135,4 @@ class HubFile:
 
 def _leads_to_the_file(response: requests.Response, target: str) -> bool:
     """Return whether this answer is the hub's own, not a redirect within it (of a renamed repository)."""
-    return "X-Linked-Etag" in response.headers or web.origin(target) != web.origin(response.url)
+    return "X-Linked-Etag" in response.headers or http.origin(target) != http.origin(response.url)

@@ -15,8 +15,7 @@ from se_viz.gates.find import Finding, survey
 from se_viz.gates.gate import Gate
 from se_viz.gates.known_gates import kind_of
 from se_viz.weights.meta_model import count_params, sketched
-from se_viz.zoo import gate_index as table
-from se_viz.zoo import libraries as sources
+from se_viz.zoo import gate_index, libraries
 from se_viz.zoo.gate_index import ArchitectureRow
 
 # Classes that look like channel gates and are not, with the reason, and classes that may be and are only searched.
@@ -64,9 +63,9 @@ def discover(path: Path, wanted: Callable[[str], bool], report: Callable[[Archit
 
 
 def _fill(path: Path, wanted: Callable[[str], bool], report: Callable[[ArchitectureRow], None]) -> None:
-    architectures = sources.architectures()
+    architectures = libraries.architectures()
     order = {name: index for index, name in enumerate(architectures)}
-    known = table.read(path)
+    known = gate_index.read(path)
     rows = {name: replace(known[name], weights=tags) for name, tags in architectures.items() if name in known}
     for name in filter(wanted, architectures):
         if name not in rows:
@@ -85,7 +84,7 @@ def sketch(name: str, weights: tuple[str, ...] = ()) -> ArchitectureRow:
     That takes a few hundredths of a second and tells whether any module is of a known class of gates or looks like one.
     If not, the row is final; otherwise ``seconds`` is None, and ``verify_architecture`` completes it.
     """
-    source, architecture, _ = sources.split(name)
+    source, architecture, _ = libraries.split(name)
     family = source.family(architecture)
     try:
         network = sketched(lambda: source.create(architecture))
@@ -102,7 +101,7 @@ def verify_architecture(row: ArchitectureRow, largest: int = LARGEST) -> Archite
 
     One of more than ``largest`` parameters is not built.
     """
-    source, architecture, _ = sources.split(row.model)
+    source, architecture, _ = libraries.split(row.model)
     if row.params > largest:
         return replace(
             row, note="too large to be built where this table was made; modules of a known class are counted"
@@ -139,7 +138,7 @@ def _alike(network: nn.Module) -> Counter[str]:
 
 
 def _write(rows: dict[str, ArchitectureRow], order: dict[str, int], path: Path) -> None:
-    table.write(sorted(rows.values(), key=lambda row: order[row.model]), path)
+    gate_index.write(sorted(rows.values(), key=lambda row: order[row.model]), path)
 
 
 def _search(network: nn.Module, known: int) -> tuple[tuple[Gate, ...], float]:

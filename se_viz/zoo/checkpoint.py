@@ -18,7 +18,7 @@ from se_viz.weights.matching import check_fit, replaceable
 from se_viz.weights.meta_model import LARGEST
 from se_viz.weights.parametrized import multiplied_out
 from se_viz.weights.state_dict import CheckpointFile, read_state, warm
-from se_viz.zoo import libraries as sources
+from se_viz.zoo import libraries
 from se_viz.zoo.checkpoint_plan import Maker, made, plan, sketch_of
 from se_viz.zoo.registry import Network
 from se_viz.zoo.suggest_architecture import advised
@@ -135,7 +135,7 @@ def _for_a_given(
 
 def _preprocess(architecture: str, arguments: Mapping[str, object]) -> Preprocess:
     """Return the preprocessing of an architecture; raise WeightsRefused for arguments that are not allowed."""
-    library, plain, tag = sources.find(architecture)
+    library, plain, tag = libraries.find(architecture)
     refused = sorted(library.FORBIDDEN & arguments.keys())
     if refused:
         raise WeightsRefused(f"The argument {', '.join(refused)} is not allowed: weights come from your file.")

@@ -16,7 +16,7 @@ from se_viz.weights.key_matching import match
 from se_viz.weights.matching import check_fit, some
 from se_viz.weights.meta_model import bounded, count_buffers, count_params, head_axes, sketched
 from se_viz.weights.parametrized import multiplied_out
-from se_viz.zoo import libraries as sources
+from se_viz.zoo import libraries
 
 Maker: TypeAlias = Callable[..., nn.Module]
 
@@ -120,7 +120,7 @@ class Sketch:
 
 def sketch_of(architecture: str, largest: int) -> Sketch:
     """Return the sketch of an architecture of timm or torchvision; raise UnknownModel for another name."""
-    library, plain, _ = sources.find(architecture)
+    library, plain, _ = libraries.find(architecture)
     return Sketch(lambda **arguments: library.create(plain, **arguments), architecture, largest)
 
 

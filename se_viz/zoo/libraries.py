@@ -9,7 +9,7 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.weights.errors import UnknownModel
 from se_viz.weights.remote_files import Weights
 from se_viz.weights.weight_facts import Facts
-from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo import timm_source
 from se_viz.zoo import torchvision_source as from_torchvision
 
 
@@ -43,7 +43,7 @@ class ModelSource(Protocol):
         """Return what the library states on pretrained weights."""
 
 
-SOURCES: dict[str, ModelSource] = {"timm": from_timm, "torchvision": from_torchvision}
+SOURCES: dict[str, ModelSource] = {"timm": timm_source, "torchvision": from_torchvision}
 
 
 def find(name: str) -> tuple[ModelSource, str, str]:

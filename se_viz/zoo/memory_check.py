@@ -3,7 +3,7 @@
 import torch
 
 from se_viz.device.memory import require_memory
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 _BYTES = 4  # of each parameter: networks are built in fp32
 
@@ -22,7 +22,7 @@ def check_memory(name: str, device: torch.device, dtype: torch.dtype = torch.flo
         UnknownModel: no model has that name.
         DeviceFull: there is not enough memory.
     """
-    params = catalogue.params(name)
+    params = registry.params(name)
     if params is None:
         return
     require_memory(torch.device("cpu"), 2 * _BYTES * params, name)

@@ -19,8 +19,7 @@ from se_viz.weights.download import OnProgress
 from se_viz.weights.errors import BuildFailed, Cancelled, UnknownModel, WeightsRefused
 from se_viz.weights.head import Head
 from se_viz.weights.meta_model import LARGEST, count_params
-from se_viz.zoo import gate_index as table
-from se_viz.zoo import libraries as sources
+from se_viz.zoo import gate_index, libraries
 
 __all__ = ["Listing", "Network", "UnknownModel", "architectures", "build", "listing", "names", "register"]
 
@@ -99,7 +98,7 @@ def architectures() -> tuple[str, ...]:
     Those with more weights than ``meta_model.LARGEST`` are left out. The names are read from ``gate_index``, so listing
     them imports no library; ``gate_index.bundled_gates()`` has more facts on each.
     """
-    rows = [row for row in table.bundled_gates().values() if row.params <= LARGEST]
+    rows = [row for row in gate_index.bundled_gates().values() if row.params <= LARGEST]
     return tuple(row.model for row in sorted(rows, key=lambda row: (not row.gates, _place(row.model))))
 
 
@@ -180,7 +179,7 @@ def params(name: str) -> int | None:
     if found is not None:
         return found[0].params
     _, architecture, _ = _find(name)
-    return table.bundled_gates()[f"{library}/{architecture}"].params
+    return gate_index.bundled_gates()[f"{library}/{architecture}"].params
 
 
 def fetch(name: str, report: OnProgress | None = None, cancelled: ShouldCancel | None = None) -> None:
@@ -216,7 +215,7 @@ def listing(name: str) -> Listing:
     """
     source, architecture, tag = _find(name)
     facts = source.facts(architecture, tag)
-    row = table.bundled_gates()[f"{name.partition('/')[0]}/{architecture}"]
+    row = gate_index.bundled_gates()[f"{name.partition('/')[0]}/{architecture}"]
     return Listing(
         name=name,
         family=row.family,
@@ -250,7 +249,7 @@ def _demo(name: str) -> tuple[Card, Path] | None:
 def _pretrained() -> list[str]:
     tagged = [
         row.model if row.model.startswith("torchvision/") and not index else f"{row.model}.{tag}"
-        for row in table.bundled_gates().values()
+        for row in gate_index.bundled_gates().values()
         if row.gates
         for index, tag in enumerate(row.weights)
     ]
@@ -262,13 +261,13 @@ def _place(name: str) -> int:
     return next((index for index, prefix in enumerate(_PAPERS) if f"{name}.".startswith(prefix)), len(_PAPERS))
 
 
-def _find(name: str) -> tuple[sources.ModelSource, str, str]:
+def _find(name: str) -> tuple[libraries.ModelSource, str, str]:
     """Return library, architecture and tag of a pretrained network with gates."""
     try:
-        source, architecture, tag = sources.split(name)
+        source, architecture, tag = libraries.split(name)
     except UnknownModel:
         raise _unknown(name) from None
-    row = table.bundled_gates().get(f"{name.partition('/')[0]}/{architecture}")
+    row = gate_index.bundled_gates().get(f"{name.partition('/')[0]}/{architecture}")
     if row is None or not row.weights or (tag and tag not in row.weights):
         raise _unknown(name)
     if not row.gates:
@@ -277,11 +276,11 @@ def _find(name: str) -> tuple[sources.ModelSource, str, str]:
 
 
 def _unknown(name: str) -> UnknownModel:
-    libraries = _pretrained()
+    known = _pretrained()
     name = name[:_SHOWN]  # It may come from a URL and have any length.
-    close = get_close_matches(name, libraries, n=3)
+    close = get_close_matches(name, known, n=3)
     hint = f" Similar names are {', '.join(close)}." if close else ""
     return UnknownModel(
-        f"There is no model {name!r}.{hint} Choose one of {', '.join(_local())}, or one of the {len(libraries)} models "
+        f"There is no model {name!r}.{hint} Choose one of {', '.join(_local())}, or one of the {len(known)} models "
         "of timm and torchvision that `python -m se_viz models` lists."
     )

@@ -9,8 +9,7 @@ from torch import Tensor
 from se_viz.weights.errors import Misfit, WeightsRefused
 from se_viz.weights.key_matching import match
 from se_viz.weights.parametrized import multiplied_out
-from se_viz.zoo import gate_index as table
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import gate_index, registry
 from se_viz.zoo import tensor_names as names
 from se_viz.zoo.checkpoint_plan import Sketch, plan, sketch_of
 
@@ -67,7 +66,7 @@ def advised(error: Misfit, state: Mapping[str, Tensor], largest: int) -> Misfit:
             return error.advised(advice)
     found = _candidates(state, error.called, largest)
     exact = [model for candidate in found if candidate.fits for model in candidate.models]
-    rows = table.bundled_gates()
+    rows = gate_index.bundled_gates()
     gated = tuple(model for model in exact if rows[model].gates)
     if gated:
         advice = f"The file's tensors are those of {_listed(gated)}: choose that architecture (--arch {gated[0]})."
@@ -88,8 +87,8 @@ def advised(error: Misfit, state: Mapping[str, Tensor], largest: int) -> Misfit:
 
 def _candidates(state: Mapping[str, Tensor], refused: str, largest: int) -> list[_Candidate]:
     """Return the candidates of the index, checked on sketches: fitting ones first, then by the share in common."""
-    order = {model: place for place, model in enumerate(catalogue.architectures())}
-    rows = table.bundled_gates()
+    order = {model: place for place, model in enumerate(registry.architectures())}
+    rows = gate_index.bundled_gates()
     checked = []
     tries = 0
     for alike in names.likely(state)[:_CHECKED]:

@@ -20,7 +20,7 @@ from se_viz.disk.sole_writer import sole_writer
 from se_viz.types import Int32s, UInt32s
 from se_viz.weights.key_wrappers import endings
 from se_viz.weights.meta_model import sketched
-from se_viz.zoo import libraries as sources
+from se_viz.zoo import libraries
 
 PATH = Path(__file__).with_name("names.npz")
 
@@ -107,8 +107,8 @@ def _sketch_all(wanted: Callable[[str], bool], report: Callable[[str], None]) ->
     rows: dict[tuple[int, ...], int] = {}
     sizes: list[int] = []
     placed: dict[str, int] = {}
-    for name in filter(wanted, sources.architectures()):
-        library, plain, _ = sources.split(name)
+    for name in filter(wanted, libraries.architectures()):
+        library, plain, _ = libraries.split(name)
         try:
             state = sketched(lambda: library.create(plain)).state_dict()  # noqa: B023 - called at once
         except Exception as error:  # noqa: BLE001 - networks without numbers fail in many ways

@@ -8,8 +8,7 @@ import pytest
 import streamlit as st
 import torch
 
-from se_viz.ui.state import device_queue as turns
-from se_viz.ui.state import models, uploaded_model
+from se_viz.ui.state import device_queue, models, uploaded_model
 
 
 def pytest_collection_finish():
@@ -33,7 +32,7 @@ def memory():
 def settle():
     """Wait for what the page does on the devices, the freeing of models that it has let go included."""
     for device in ("accel:0", "accel:1", "cpu"):
-        turns.line(device).submit(lambda: None).result(timeout=60)
+        device_queue.line(device).submit(lambda: None).result(timeout=60)
     gc.collect()
 
 

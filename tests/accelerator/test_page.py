@@ -16,9 +16,8 @@ from se_viz.device import memory as device_memory
 from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
 from se_viz.ui.pages import reduction
-from se_viz.ui.state import device_queue as turns
-from se_viz.ui.state import models
-from se_viz.zoo import timm_source as from_timm
+from se_viz.ui.state import device_queue, models
+from se_viz.zoo import timm_source
 
 inspect = partial(pages.open_page, "inspect")
 
@@ -169,9 +168,9 @@ def test_the_oldest_model_makes_room_for_others(memory, settled):
 def test_a_model_is_not_moved_in_the_middle_of_a_reading(memory, settled):
     model = models._load("demo/r16", "accel:0", "fp32")
     images = make_images(2, 64)
-    futures = [turns.line("accel:0").submit(partial(capture, model, images)) for _ in range(3)]
+    futures = [device_queue.line("accel:0").submit(partial(capture, model, images)) for _ in range(3)]
     models._load.clear()
-    futures += [turns.line("accel:0").submit(partial(capture, model, images)) for _ in range(2)]
+    futures += [device_queue.line("accel:0").submit(partial(capture, model, images)) for _ in range(2)]
     first, *others = (gate_capture.result(timeout=60) for gate_capture in futures)
     for other in others:
         np.testing.assert_array_equal(other.logits, first.logits)
@@ -187,20 +186,20 @@ def test_a_visitors_own_model_is_freed_too(memory, settled):
     page.selectbox(key="own_architecture").set_value("timm/test_efficientnet")
     for seed in range(3):
         torch.manual_seed(seed)
-        content = save(from_timm.create("test_efficientnet").state_dict())
+        content = save(timm_source.create("test_efficientnet").state_dict())
         page.file_uploader(key="own_weights").set_value((f"{seed}.safetensors", content, "")).run()
         assert not page.exception
         assert not page.error
         assert "fp32 on accel:0" in said(page)
     settled()
-    size = sum(tensor.nbytes for tensor in from_timm.create("test_efficientnet").state_dict().values())
+    size = sum(tensor.nbytes for tensor in timm_source.create("test_efficientnet").state_dict().values())
     assert memory.live == before + 2 * size  # two are kept
 
 
 def test_a_visitors_weights_without_room_go_to_the_cpu(memory):
     page = inspect()
     torch.manual_seed(0)
-    content = save(from_timm.create("test_efficientnet").state_dict())
+    content = save(timm_source.create("test_efficientnet").state_dict())
     page.segmented_control(key="origin").set_value("your weights").run()
     page.selectbox(key="own_architecture").set_value("timm/test_efficientnet")
     with memory.limited(free=1000):

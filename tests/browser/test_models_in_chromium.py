@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from support.checkpoints import Evil, pickled
 from support.chromium import settle
 
-from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo import timm_source
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -17,7 +17,7 @@ expect.set_options(timeout=60_000)
 
 def test_the_papers_network_is_fetched_with_visible_progress(open_page_of, serving, weight_server, tmp_path):
     torch.manual_seed(0)
-    url = weight_server.release_file("seresnet50", pickled(from_timm.create("legacy_seresnet50").state_dict()))
+    url = weight_server.release_file("seresnet50", pickled(timm_source.create("legacy_seresnet50").state_dict()))
     weight_server.faults.append("hold")
     variables = {"SE_VIZ_CACHE": str(tmp_path / "cache"), "SE_VIZ_TEST_RELEASE": url}
     with serving("tests/browser/app_with_a_weight_server.py", tmp_path, variables) as address:
@@ -53,7 +53,7 @@ def test_hostile_weights_are_refused_and_better_ones_taken(open_page, tmp_path):
     expect(page.get_by_role("alert").filter(has_text="nothing was run")).to_be_visible()
     assert not (tmp_path / "trap").exists()
     torch.manual_seed(0)
-    put(page, "mine.pth", pickled(from_timm.create("test_efficientnet", num_classes=5).state_dict()))
+    put(page, "mine.pth", pickled(timm_source.create("test_efficientnet", num_classes=5).state_dict()))
     expect(page.get_by_text(re.compile("2 gates, input [0-9]+ × [0-9]+, fp32 on cpu"))).to_be_visible()
     expect(page.get_by_role("figure", name=re.compile("weights s of SE_5_1"))).to_have_count(1)
     page.get_by_role("tab", name="Export").click()

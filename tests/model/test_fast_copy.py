@@ -23,7 +23,7 @@ from se_viz.model.fast_copy import make_fast_copy
 from se_viz.model.fold_batchnorm import Pair, fold_batchnorm, trace_bn_pairs
 from se_viz.model.loading import load, load_checkpoint
 from se_viz.weights.meta_model import count_params
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 
 def settled(network):
@@ -314,7 +314,7 @@ def test_other_precisions_read_almost_the_same(precision, worst):
 
 def test_a_registered_network_is_folded_as_well(register):
     host = settled(Host(SELayer()))
-    register("mine", lambda: catalogue.Network(host, model(host).preprocess, (), "a test's"))
+    register("mine", lambda: registry.Network(host, model(host).preprocess, (), "a test's"))
     loaded = load("mine", "cpu")
     assert loaded.network is host
     assert isinstance(loaded.instrument.network.stem[1], nn.Identity)

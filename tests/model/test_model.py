@@ -15,7 +15,7 @@ from se_viz.gates.errors import NoGateFound
 from se_viz.interventions.capture import capture
 from se_viz.model.loading import load
 from se_viz.weights.head import Head, HeadMismatch
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 
 def in_train_mode():
@@ -101,12 +101,12 @@ def test_input_images_images_and_tensors_are_all_taken():
 
 
 def test_a_registered_model_is_loaded_by_name(register):
-    network = catalogue.Network(Host(SELayer()), Preprocess((32, 32), 32), ("a", "b", "c", "d", "e"), "a test's")
+    network = registry.Network(Host(SELayer()), Preprocess((32, 32), 32), ("a", "b", "c", "d", "e"), "a test's")
     register("mine", lambda: network)
     loaded = load("mine", "cpu")
     assert (loaded.name, loaded.classes, loaded.about) == ("mine", network.classes, "a test's")
     assert loaded.network is network.module
-    with pytest.raises(catalogue.UnknownModel, match=r"There is no model 'yours'\..* Choose one of .*mine"):
+    with pytest.raises(registry.UnknownModel, match=r"There is no model 'yours'\..* Choose one of .*mine"):
         load("yours")
     loaded.close()
 
@@ -132,6 +132,6 @@ def test_another_head_is_another_view_of_the_same_network():
 
 
 def test_a_registered_network_may_say_its_head(register):
-    entry = catalogue.Network(demo(), Preprocess((32, 32), 32), (), "made here", Head("features"))
+    entry = registry.Network(demo(), Preprocess((32, 32), 32), (), "made here", Head("features"))
     register("test/features", lambda: entry)
     assert se_viz.load("test/features", "cpu").head == Head("features")

@@ -18,7 +18,7 @@ from se_viz.profiles.compact import compact
 from se_viz.profiles.errors import NotInProfiles, ProfilesMismatch
 from se_viz.profiles.metadata import VERSION
 from se_viz.profiles.profile import profile
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 FORMAT1 = Path(__file__).parent / "format1"
 DATA = os.environ.get("SE_VIZ_DATA", "").split(os.pathsep)[0]
@@ -149,7 +149,7 @@ def test_it_is_made_of_single_images_in_full(tiny_model, photos, tmp_path):
         compact(open_profiles(FORMAT1 / "exact.safetensors"), tmp_path / "small.safetensors.xz")
 
 
-GATED = [name for name in catalogue.names() if name.startswith("demo/")]
+GATED = [name for name in registry.names() if name.startswith("demo/")]
 
 
 @pytest.mark.slow

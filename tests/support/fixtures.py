@@ -26,7 +26,7 @@ from se_viz.gates.capture import Capture
 from se_viz.interventions.capture import capture
 from se_viz.model.model import Model
 from se_viz.profiles.from_arrays import profiles_from_arrays
-from se_viz.weights import http as web
+from se_viz.weights import http
 from se_viz.zoo import registry
 from support.weight_server import WeightServer
 
@@ -150,7 +150,7 @@ def weight_server(tmp_path, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(web, "TIMEOUT", (10.0, 10.0))
+    monkeypatch.setattr(http, "TIMEOUT", (10.0, 10.0))
     yield weight_server
     weight_server.close()
 

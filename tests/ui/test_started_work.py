@@ -11,9 +11,8 @@ from support.pages import open_page, open_tab
 import se_viz
 from se_viz.device.devices import resolve
 from se_viz.ui.state import models
-from se_viz.ui.widgets import head_picker as heads
-from se_viz.ui.widgets import profile_pass
-from se_viz.zoo import timm_source as from_timm
+from se_viz.ui.widgets import head_picker, profile_pass
+from se_viz.zoo import timm_source
 
 
 @pytest.fixture
@@ -21,13 +20,13 @@ def interrupt(monkeypatch):
     """A function after which the next run of a page is ended near its top and begun again, as a click does it."""
 
     def once():
-        choose = heads.choose
+        choose = head_picker.choose
 
         def interrupted():
-            monkeypatch.setattr(heads, "choose", choose)
+            monkeypatch.setattr(head_picker, "choose", choose)
             st.rerun()
 
-        monkeypatch.setattr(heads, "choose", interrupted)
+        monkeypatch.setattr(head_picker, "choose", interrupted)
 
     return once
 
@@ -141,7 +140,7 @@ def test_a_build_of_another_network_waits_for_it_and_can_be_stopped(photos, monk
 @pytest.mark.slow
 def test_download(weight_server, interrupt):
     name = "test_efficientnet.r160_in1k"
-    weight_server.hub_file(f"timm/{name}", save(from_timm.create("test_efficientnet").state_dict()))
+    weight_server.hub_file(f"timm/{name}", save(timm_source.create("test_efficientnet").state_dict()))
     page = open_page("inspect", model=f"timm/{name}")
     press(page, "fetch", interrupt)
     assert page.selectbox(key="gate").options == ["SE_4_1", "SE_5_1"]

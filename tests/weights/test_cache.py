@@ -11,7 +11,7 @@ from se_viz.cli.app import app
 from se_viz.weights import cache
 from se_viz.weights.errors import DownloadFailed, UnknownModel
 from se_viz.weights.remote_files import HubFile, ReleaseFile
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 RUN = CliRunner()
 LONG_AGO = 10_000
@@ -120,7 +120,7 @@ def test_a_shell_lists_and_frees():
     ["timm/../../etc/passwd", "timm/resnet50\0", "timm/seresnet50.../x", "torchvision/os", "hf-hub:a/b", "x" * 10**6],
 )
 def test_a_name_from_an_address_reaches_no_file_and_no_network(name, limited):
-    for ask in (catalogue.listing, catalogue.fetch, catalogue.build):
+    for ask in (registry.listing, registry.fetch, registry.build):
         with pytest.raises(UnknownModel) as caught:
             ask(name)
         assert len(str(caught.value)) < 600

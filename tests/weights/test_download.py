@@ -13,8 +13,7 @@ import pytest
 from requests import exceptions
 from support.faulty_disk import full_disk
 
-from se_viz.weights import cache, download
-from se_viz.weights import http as web
+from se_viz.weights import cache, download, http
 from se_viz.weights.errors import Cancelled, DownloadFailed
 from se_viz.weights.remote_files import HubFile, ReleaseFile
 
@@ -107,11 +106,11 @@ def test_a_download_that_had_all_but_its_name_is_not_fetched_again(weights, weig
 
 
 def test_a_stalled_server_is_not_waited_for(weights, weight_server, monkeypatch):
-    monkeypatch.setattr(web, "TIMEOUT", (10.0, 0.2))
+    monkeypatch.setattr(http, "TIMEOUT", (10.0, 0.2))
     weight_server.faults.append("stall")
     with pytest.raises(DownloadFailed, match="sent nothing for"):
         weights.path()
-    monkeypatch.setattr(web, "TIMEOUT", (10.0, 10.0))
+    monkeypatch.setattr(http, "TIMEOUT", (10.0, 10.0))
     assert weights.path().read_bytes() == CONTENT
     assert ranges(weight_server)[-1].startswith("bytes=")
 
@@ -310,7 +309,7 @@ def test_an_invalid_mirror_is_named(weight_server, monkeypatch):
     ],
 )
 def test_what_a_network_may_do_has_its_sentence(error, said):
-    with pytest.raises(DownloadFailed, match=said), web.friendly_errors("https://host/file"):
+    with pytest.raises(DownloadFailed, match=said), http.friendly_errors("https://host/file"):
         raise error
 
 

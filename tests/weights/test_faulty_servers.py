@@ -10,8 +10,7 @@ import sys
 import pytest
 import requests
 
-from se_viz.weights import cache, download
-from se_viz.weights import http as web
+from se_viz.weights import cache, download, http
 from se_viz.weights.errors import Cancelled, DownloadFailed
 from se_viz.weights.remote_files import HubFile, ReleaseFile
 
@@ -193,4 +192,4 @@ def test_only_the_hubs_token_helps_with_the_hub(release, weight_server):
     weight_server.faults.append(429)
     with pytest.raises(DownloadFailed, match=r"try again in 7 seconds\.$"):
         ReleaseFile(release.url.replace(weight_server.url, weight_server.elsewhere)).path()
-    assert web.hub() == weight_server.url
+    assert http.hub() == weight_server.url

@@ -16,7 +16,7 @@ from safetensors.torch import save
 from se_viz.weights import cache, download, hub_cache
 from se_viz.weights.errors import DownloadFailed
 from se_viz.weights.remote_files import HubFile
-from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo import timm_source
 
 CONTENT = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -56,7 +56,7 @@ def test_a_file_of_the_hub_is_in_the_shared_cache(hub, shared):
 @pytest.mark.slow
 def test_timm_loads_offline_what_se_viz_downloaded(weight_server):
     name = "test_efficientnet.r160_in1k"
-    weight_server.hub_file(f"timm/{name}", save(from_timm.create("test_efficientnet").state_dict()))
+    weight_server.hub_file(f"timm/{name}", save(timm_source.create("test_efficientnet").state_dict()))
     HubFile(f"timm/{name}").path()
     variables = {"HF_HUB_CACHE": str(hub_cache.folder()), "HF_HUB_OFFLINE": "1"}
     code = f"import timm; print(timm.create_model({name!r}, pretrained=True).num_classes)"

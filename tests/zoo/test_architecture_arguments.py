@@ -5,7 +5,7 @@ import torch
 
 from se_viz.weights.errors import TooDeep, WeightsRefused
 from se_viz.weights.meta_model import bounded
-from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo import timm_source
 from se_viz.zoo.architecture_arguments import from_stranger, pair, value_of
 from se_viz.zoo.checkpoint_plan import Sketch, sketch_of
 
@@ -91,14 +91,14 @@ def test_what_a_page_does_not_take_is_said(text, said):
 )
 def test_a_network_that_arguments_make_too_large_is_never_built(name, text, monkeypatch):
     taken = []
-    create = from_timm.create
+    create = timm_source.create
 
     def noted(name, **given):
         network = create(name, **given)
         taken.append(sum(value.numel() for value in network.state_dict().values() if not value.is_meta))
         return network
 
-    monkeypatch.setattr(from_timm, "create", noted)
+    monkeypatch.setattr(timm_source, "create", noted)
     with pytest.raises(WeightsRefused, match=r"takes too long to build|M parameters; 100 M is the limit"):
         sketch_of(name, LIMIT).network(from_stranger(text))
     assert sum(taken) < 100_000
@@ -139,4 +139,4 @@ def test_what_takes_too_long_is_ended():
 
 @pytest.mark.parametrize("name", ["device", "dtype", "pretrained", "checkpoint_path", "cache_dir", "features_only"])
 def test_arguments_that_reach_out_of_the_network_are_forbidden(name):
-    assert name in from_timm.FORBIDDEN
+    assert name in timm_source.FORBIDDEN

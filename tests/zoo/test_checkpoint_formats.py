@@ -14,8 +14,7 @@ from torch import nn
 from se_viz.weights import state_dict as state
 from se_viz.weights.class_names import read_classes
 from se_viz.weights.errors import WeightsRefused
-from se_viz.zoo import checkpoint
-from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo import checkpoint, timm_source
 
 
 @pytest.fixture(scope="module")
@@ -108,14 +107,14 @@ def test_weights_in_parts_of_a_few_bytes_are_not_multiplied_out(parts, shared):
 @pytest.mark.slow
 def test_nothing_is_built_for_a_file_that_does_not_fit(monkeypatch, weights):
     made = []
-    create = from_timm.create
+    create = timm_source.create
 
     def noted(name, **given):
         network = create(name, **given)
         made.append(next(network.parameters()).is_meta)
         return network
 
-    monkeypatch.setattr(from_timm, "create", noted)
+    monkeypatch.setattr(timm_source, "create", noted)
     with pytest.raises(WeightsRefused, match="does not fit"):
         checkpoint.read_network(pickled(weights), "timm/legacy_seresnet18")
     assert made

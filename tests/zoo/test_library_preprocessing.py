@@ -8,7 +8,7 @@ from PIL import Image
 from timm.data import create_transform, resolve_data_config
 from torchvision.models import get_model_weights
 
-from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo import timm_source
 from se_viz.zoo import torchvision_source as from_torchvision
 
 SIZES = [(500, 375), (333, 501), (224, 224), (97, 640), (61, 45)]
@@ -39,7 +39,7 @@ def test_as_timm_does(name):
     architecture, _, tag = name.partition(".")
     config = timm.get_pretrained_cfg(name).to_dict()
     reference = create_transform(**resolve_data_config(pretrained_cfg=config), is_training=False)
-    prepare = from_timm.preprocess(architecture, tag)
+    prepare = timm_source.preprocess(architecture, tag)
     for image in make_images():
         torch.testing.assert_close(prepare(image)[0], reference(image), rtol=0, atol=1e-5)
 
@@ -54,7 +54,7 @@ def test_as_torchvision_does(name):
 
 
 def test_the_names_of_imagenets_classes_are_torchvisions():
-    assert from_timm.classes("seresnet50", "ra2_in1k") == from_torchvision.IMAGENET
+    assert timm_source.classes("seresnet50", "ra2_in1k") == from_torchvision.IMAGENET
     assert from_torchvision.classes("regnet_y_400mf", "") == from_torchvision.IMAGENET
     assert from_torchvision.IMAGENET[0] == "tench"
     assert len(set(from_torchvision.IMAGENET)) > 990
@@ -65,8 +65,8 @@ def test_the_names_of_imagenets_classes_are_torchvisions():
     [("regnety_120.sw_in12k", 11821), ("tf_efficientnetv2_s.in21k", 21843), ("tresnet_m.miil_in21k", 11221)],
 )
 def test_larger_imagenets_have_names_too(name, count):
-    assert len(from_timm.classes(*name.split("."))) == count
+    assert len(timm_source.classes(*name.split("."))) == count
 
 
 def test_a_network_of_embeddings_has_no_names():
-    assert from_timm.classes("fastvit_mci0", "apple_mclip") == ()
+    assert timm_source.classes("fastvit_mci0", "apple_mclip") == ()

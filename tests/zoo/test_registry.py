@@ -4,10 +4,10 @@ import torch
 from se_viz import load
 from se_viz.demo.recipe import PREPROCESS
 from se_viz.demo.seresnet import SEResNet
-from se_viz.device import devices as device
+from se_viz.device import devices
 from se_viz.device.devices import DeviceMissing
 from se_viz.interventions.capture import capture
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 from se_viz.zoo.registry import Network, UnknownModel
 
 
@@ -28,22 +28,22 @@ def test_an_unknown_name_lists_the_known_ones():
 
 def test_a_registered_model_is_one_of_them(register):
     register("mine/net", lambda: Network(SEResNet(), PREPROCESS, (), "mine"))
-    assert "mine/net" in catalogue.names()
+    assert "mine/net" in registry.names()
     model = load("mine/net", "cpu")
     assert capture(model, torch.zeros(1, 3, 128, 128)).logits.shape == (1, 10)
 
 
 def test_a_missing_device_is_named():
     with pytest.raises(DeviceMissing, match=r"no device 'cuda:99'; it has .*cpu"):
-        device.resolve("cuda:99")
+        devices.resolve("cuda:99")
 
 
 def test_without_an_accelerator_there_is_the_cpu(monkeypatch):
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: None)
-    assert device.available() == ("cpu",)
-    assert device.resolve("auto") == device.resolve("cpu") == torch.device("cpu")
+    assert devices.available() == ("cpu",)
+    assert devices.resolve("auto") == devices.resolve("cpu") == torch.device("cpu")
     for name in ("gpu", "cuda", "mps:0"):
         with pytest.raises(DeviceMissing, match=rf"no device '{name}'; it has cpu\."):
-            device.resolve(name)
-    assert str(device.resolve("cpu")) == "cpu"
-    assert str(device.resolve("auto")) == device.available()[0]
+            devices.resolve(name)
+    assert str(devices.resolve("cpu")) == "cpu"
+    assert str(devices.resolve("auto")) == devices.available()[0]

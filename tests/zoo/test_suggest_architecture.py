@@ -10,9 +10,7 @@ from support.quick import exhaustive
 from torch import nn
 
 from se_viz.weights.errors import Misfit
-from se_viz.zoo import checkpoint
-from se_viz.zoo import gate_index as table
-from se_viz.zoo import libraries as sources
+from se_viz.zoo import checkpoint, gate_index, libraries
 from se_viz.zoo import tensor_names as names
 from se_viz.zoo import torchvision_source as from_torchvision
 
@@ -26,7 +24,7 @@ def refused(state, name="x.pth"):
 
 
 def sketched(name, **arguments):
-    source, architecture, _ = sources.split(name)
+    source, architecture, _ = libraries.split(name)
     return source.create(architecture, **arguments).state_dict()
 
 
@@ -104,7 +102,7 @@ def test_names_that_tell_how_a_file_was_made_are_explained(key, said):
 
 def test_the_index_has_every_architecture_with_gates():
     index = names._read(names.PATH)
-    gated = {row.model for row in table.bundled_gates().values() if row.gates}
+    gated = {row.model for row in gate_index.bundled_gates().values() if row.gates}
     assert gated <= set(index.models.tolist())
     assert names.PATH.stat().st_size < 200_000
 

@@ -16,7 +16,7 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.reports import class_numbers
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.widgets import profiles_export
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 CLASSES = 1000
 
@@ -34,7 +34,7 @@ class Small(nn.Module):
 
 def small():
     torch.manual_seed(0)  # the page keeps the model of the test before
-    return catalogue.Network(Small().eval(), Preprocess(crop=(16, 16), resize=16), ("red", "green", "blue"), "small")
+    return registry.Network(Small().eval(), Preprocess(crop=(16, 16), resize=16), ("red", "green", "blue"), "small")
 
 
 def coloured():

@@ -7,7 +7,7 @@ from torch import nn
 from torchvision.ops import SqueezeExcitation
 
 from se_viz.data.preprocess import Preprocess
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 
 class Unit(nn.Module):
@@ -77,7 +77,7 @@ def opened(register):
         def network():
             torch.manual_seed(0)
             preprocess = Preprocess(crop=(32, 32), resize=32)
-            return catalogue.Network(made().eval(), preprocess, ("red", "green", "blue"), "made here")
+            return registry.Network(made().eval(), preprocess, ("red", "green", "blue"), "made here")
 
         name = f"test/{made.__name__}"
         register(name, network)

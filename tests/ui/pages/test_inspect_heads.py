@@ -16,7 +16,7 @@ from se_viz.data.preprocess import Preprocess
 from se_viz.gates.capture import Capture
 from se_viz.ui.state import captures
 from se_viz.weights.head import Head
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 
 class Net(nn.Module):
@@ -43,7 +43,7 @@ def registered(register):
             if bias is not None:
                 made.head.bias.data = torch.tensor(bias)
                 made.head.weight.data.zero_()
-            return catalogue.Network(made, Preprocess(crop=(32, 32), resize=32), classes, "made here", head)
+            return registry.Network(made, Preprocess(crop=(32, 32), resize=32), classes, "made here", head)
 
         register(f"test/heads-{name}", network)
         return f"test/heads-{name}"
@@ -186,7 +186,7 @@ class Segments(Net):
 
 
 def test_without_logits_all_else_is_shown_and_it_says_why(register):
-    network = catalogue.Network(Segments(2).eval(), Preprocess(crop=(32, 32), resize=32), (), "made here")
+    network = registry.Network(Segments(2).eval(), Preprocess(crop=(32, 32), resize=32), (), "made here")
     register("test/heads-dict", lambda: network)
     page = open_page("inspect", model="test/heads-dict", samples="cat,coffee")
     assert answer(page).startswith(

@@ -30,7 +30,7 @@ from se_viz.ui.state import interventions
 from se_viz.ui.widgets import image_number
 from se_viz.weights.head import Head
 from se_viz.wording import signed
-from se_viz.zoo import registry as catalogue
+from se_viz.zoo import registry
 
 
 def show(**query) -> AppTest:
@@ -339,7 +339,7 @@ def opened(register):
     def run(outputs, classes=(), head=None, **query):
         def network():
             torch.manual_seed(0)
-            return catalogue.Network(Net(outputs).eval(), Preprocess(crop=(32, 32), resize=32), classes, "made", head)
+            return registry.Network(Net(outputs).eval(), Preprocess(crop=(32, 32), resize=32), classes, "made", head)
 
         name = f"test/intervene-{outputs}-{head and head.kind}"
         register(name, network)

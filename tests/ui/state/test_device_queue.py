@@ -4,18 +4,18 @@ from threading import Event
 
 import pytest
 
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state import device_queue
 
 
 @pytest.fixture
 def held():
     """A line whose first work waits until the event is set."""
-    turns.line.clear()
-    gate, line = Event(), turns.line("cpu")
+    device_queue.line.clear()
+    gate, line = Event(), device_queue.line("cpu")
     line.submit(gate.wait)
     yield line, gate
     gate.set()
-    turns.line.clear()
+    device_queue.line.clear()
 
 
 def test_work_runs_one_at_a_time_in_the_order_it_came(held):
@@ -40,7 +40,7 @@ def test_who_waits_is_told_how_many_come_first_and_gets_the_result(held):
         told.append(ahead)
         gate.set()
 
-    assert turns.wait(mine, "cpu", show) == "mine"
+    assert device_queue.wait(mine, "cpu", show) == "mine"
     assert told[0] == 2
 
 
@@ -50,8 +50,8 @@ def test_what_fails_raises_where_it_is_waited_for_and_delays_no_other(held):
     after = line.submit(lambda: "after")
     gate.set()
     with pytest.raises(ZeroDivisionError):
-        turns.wait(broken, "cpu", lambda _: None)
-    assert turns.wait(after, "cpu", lambda _: None) == "after"
+        device_queue.wait(broken, "cpu", lambda _: None)
+    assert device_queue.wait(after, "cpu", lambda _: None) == "after"
     assert line.ahead(broken) == line.ahead(after) == 0
 
 
@@ -63,7 +63,7 @@ def test_work_that_times_out_itself_is_not_waited_for_again(held):
 
     gate.set()
     with pytest.raises(TimeoutError, match="its own"):
-        turns.wait(line.submit(slow), "cpu", lambda _: None)
+        device_queue.wait(line.submit(slow), "cpu", lambda _: None)
 
 
 def test_a_click_ends_the_waiting_and_the_work_goes_on(held):
@@ -77,11 +77,11 @@ def test_a_click_ends_the_waiting_and_the_work_goes_on(held):
         raise Clicked
 
     with pytest.raises(Clicked):
-        turns.wait(mine, "cpu", show)
+        device_queue.wait(mine, "cpu", show)
     gate.set()
     assert mine.result(timeout=60) == "kept"
 
 
 def test_devices_have_a_line_each():
-    assert turns.line("cpu") is turns.line("cpu")
-    assert turns.line("cpu") is not turns.line("cuda:0")
+    assert device_queue.line("cpu") is device_queue.line("cpu")
+    assert device_queue.line("cpu") is not device_queue.line("cuda:0")

@@ -4,7 +4,7 @@ import pytest
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from se_viz.ui.state import uploaded_model, visitor
-from se_viz.ui.widgets import checkpoint_picker as own
+from se_viz.ui.widgets import checkpoint_picker
 from se_viz.weights.errors import Cancelled
 
 
@@ -50,17 +50,17 @@ def test_reading_a_visitors_weights_ends_when_the_visitor_leaves(monkeypatch):
 
         import streamlit as st
 
-        from se_viz.ui.widgets import checkpoint_picker as own
+        from se_viz.ui.widgets import checkpoint_picker
 
         def upload(label, *_, **__):
             return SimpleNamespace(file_id="1", name="x.pth", getvalue=bytes) if label == "Weights" else None
 
-        own.upload = upload
+        checkpoint_picker.upload = upload
         st.session_state["own_architecture"] = "timm/seresnet50"
-        own.choose("cpu", "fp32", None, st.container())
+        checkpoint_picker.choose("cpu", "fp32", None, st.container())
         st.write("after")
 
-    monkeypatch.setattr(own, "upload", own.upload)
+    monkeypatch.setattr(checkpoint_picker, "upload", checkpoint_picker.upload)
     at = AppTest.from_function(page, default_timeout=60).run()
     assert not at.exception
     assert asked == [True]

@@ -18,8 +18,8 @@ from se_viz.cli.app import app
 from se_viz.ui.markdown import escape_markdown
 from se_viz.ui.state import profiles as profiles_state
 from se_viz.ui.state import uploaded_model
-from se_viz.ui.widgets import head_picker as heads
-from se_viz.zoo import timm_source as from_timm
+from se_viz.ui.widgets import head_picker
+from se_viz.zoo import timm_source
 
 
 @pytest.mark.slow
@@ -42,7 +42,7 @@ def test_a_checkpoint_is_read_and_its_lines_run(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_one_file_for_two_architectures_gives_two_readings():
     torch.manual_seed(0)
-    content = save(from_timm.create("efficientnet_b0").state_dict())
+    content = save(timm_source.create("efficientnet_b0").state_dict())
     page = open_page("inspect")
     page.segmented_control(key="origin").set_value("your weights").run()
     page.file_uploader(key="own_weights").set_value(("b0.safetensors", content, ""))
@@ -97,7 +97,7 @@ def test_an_upload_stays_while_a_network_is_chosen_by_name():
 @pytest.mark.slow
 def test_the_architecture_that_fits_is_offered_and_a_click_takes_it():
     torch.manual_seed(0)
-    content = save(from_timm.create("mobilenetv3_small_050", num_classes=3).state_dict())
+    content = save(timm_source.create("mobilenetv3_small_050", num_classes=3).state_dict())
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     (said,) = (error.value for error in page.error)
     assert escape_markdown(f"newts.safetensors does not fit {SMALL}.") in said
@@ -119,7 +119,7 @@ def main_part(page, kind):
 @pytest.mark.slow
 def test_a_misfit_is_said_in_the_page_with_the_button_right_below_it():
     torch.manual_seed(0)
-    content = save(from_timm.create("mobilenetv3_small_050", num_classes=3).state_dict())
+    content = save(timm_source.create("mobilenetv3_small_050", num_classes=3).state_dict())
     page = hand_in(open_page("inspect"), "newts.safetensors", content)
     assert len(main_part(page, "error")) == 1
     assert not page.sidebar.error
@@ -161,7 +161,7 @@ def test_every_head_says_what_it_means():
     page = open_page("inspect")
     for kind in page.selectbox(key="head").options:
         page.selectbox(key="head").set_value(kind).run()
-        assert heads._CAPTIONS[kind] in [caption.value for caption in page.sidebar.caption]
+        assert head_picker._CAPTIONS[kind] in [caption.value for caption in page.sidebar.caption]
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_what_was_refused_is_not_read_at_every_run(monkeypatch):
 @pytest.mark.slow
 def test_arguments_of_the_architecture_are_taken_and_the_lines_have_them(tmp_path, monkeypatch):
     torch.manual_seed(0)
-    content = save(from_timm.create("test_efficientnet", num_classes=3, se_layer="ese").state_dict())
+    content = save(timm_source.create("test_efficientnet", num_classes=3, se_layer="ese").state_dict())
     page = hand_in(open_page("inspect", view="Export"), "newts.safetensors", content)
     assert page.error
     page.text_input(key="own_arguments").set_value("se_layer=ese, act_layer=silu").run()

@@ -9,18 +9,16 @@ from support import pages
 from se_viz.device import memory
 from se_viz.device.memory import Memory
 from se_viz.ui.markdown import escape_markdown
-from se_viz.ui.widgets import download_weights as fetching
-from se_viz.ui.widgets import paper_network_card
+from se_viz.ui.widgets import download_weights, paper_network_card
 from se_viz.weights import cache, hub_cache
-from se_viz.zoo import registry
-from se_viz.zoo import timm_source as from_timm
+from se_viz.zoo import registry, timm_source
 
 NAME = "test_efficientnet.r160_in1k"
 open_page = partial(pages.open_page, "inspect", model=f"timm/{NAME}")
 
 
 def test_it_says_how_large_before_it_fetches_and_then_shows_the_gates(weight_server):
-    weight_server.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
+    weight_server.hub_file(f"timm/{NAME}", save(timm_source.create("test_efficientnet").state_dict()))
     page = open_page()
     assert weight_server.asked == []
     assert page.button(key="fetch").label == "Download 1 MB"
@@ -38,7 +36,7 @@ def test_it_says_how_large_before_it_fetches_and_then_shows_the_gates(weight_ser
 
 @pytest.mark.parametrize(("faults", "said"), [([404], "404"), ([429] * 9, "429"), (["wrong"] * 9, "sha256")])
 def test_a_download_that_fails_gets_a_sentence_and_can_be_tried_again(weight_server, faults, said):
-    weight_server.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
+    weight_server.hub_file(f"timm/{NAME}", save(timm_source.create("test_efficientnet").state_dict()))
     weight_server.faults.extend(faults)
     page = open_page()
     page.button(key="fetch").click().run()
@@ -52,7 +50,7 @@ def test_a_download_that_fails_gets_a_sentence_and_can_be_tried_again(weight_ser
 
 def test_a_connection_that_hangs_can_be_left(weight_server, monkeypatch):
     """While nothing arrives the bar is still written, which is where a click ends the run."""
-    weight_server.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
+    weight_server.hub_file(f"timm/{NAME}", save(timm_source.create("test_efficientnet").state_dict()))
     weight_server.faults.append("hold")
 
     class Clicked(BaseException):
@@ -64,10 +62,10 @@ def test_a_connection_that_hangs_can_be_left(weight_server, monkeypatch):
             raise Clicked
 
     with pytest.raises(Clicked):
-        fetching._fetch(f"timm/{NAME}", click)
+        download_weights._fetch(f"timm/{NAME}", click)
     weight_server.release.set()
-    fetching._fetch(f"timm/{NAME}", lambda _: None)
-    assert fetching.registry.listing(f"timm/{NAME}").cached
+    download_weights._fetch(f"timm/{NAME}", lambda _: None)
+    assert download_weights.registry.listing(f"timm/{NAME}").cached
 
 
 def test_what_there_is_no_memory_for_is_not_offered(weight_server, monkeypatch):
@@ -101,7 +99,7 @@ def test_a_visitor_of_a_demo_model_is_offered_the_papers_network_without_a_reque
 
 
 def test_the_card_chooses_the_papers_network_and_starts_its_download(weight_server, monkeypatch):
-    weight_server.hub_file(f"timm/{NAME}", save(from_timm.create("test_efficientnet").state_dict()))
+    weight_server.hub_file(f"timm/{NAME}", save(timm_source.create("test_efficientnet").state_dict()))
     monkeypatch.setattr(paper_network_card, "NAME", f"timm/{NAME}")
     page = pages.open_page("inspect")
     page.button(key="use_paper").click().run()
@@ -114,7 +112,7 @@ def test_the_card_says_when_nothing_has_to_be_downloaded_and_is_not_shown_offlin
     monkeypatch.setattr(hub_cache, "is_offline", lambda: True)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert not offered(pages.open_page("inspect"))
-    file = cache.folder() / from_timm.weights("legacy_seresnet50", "in1k")._cache_path
+    file = cache.folder() / timm_source.weights("legacy_seresnet50", "in1k")._cache_path
     file.parent.mkdir(parents=True)
     file.write_bytes(b"")
     page = pages.open_page("inspect")
@@ -128,4 +126,4 @@ def test_the_card_is_not_shown_after_a_download_that_failed(weight_server):
     page.button(key="fetch").click().run()
     assert page.error
     assert not offered(pages.open_page("inspect"))
-    fetching._note(failed=False)
+    download_weights._note(failed=False)

@@ -10,7 +10,7 @@ from PIL import Image
 from se_viz import load, profile
 from se_viz.profiles.engine import LocalEngine
 from se_viz.profiles.unfinished import images_done
-from se_viz.ui.state import device_queue as turns
+from se_viz.ui.state import device_queue
 
 
 class Images(list):
@@ -39,7 +39,7 @@ def ignore(ahead):
 
 @pytest.mark.slow
 def test_readings_of_others_come_between_the_batches(device, tmp_path):
-    line, order, last = turns.line(device), [], []
+    line, order, last = device_queue.line(device), [], []
 
     def turn(work):
         def batch():
@@ -48,7 +48,7 @@ def test_readings_of_others_come_between_the_batches(device, tmp_path):
             last.append(line.submit(partial(order.append, "reading")))
             return work()
 
-        return turns.take(batch, device, ignore)
+        return device_queue.take(batch, device, ignore)
 
     model = load("demo/r16", "cpu")
     made = profile(model, Images(6), tmp_path / "turns", batch=2, engine=LocalEngine(turn))
@@ -65,7 +65,7 @@ def test_who_stops_while_waiting_is_off_the_line_and_the_others_go_on(device):
         begun.set()
         go_on.wait()
 
-    first = turns.line(device).submit(busy)
+    first = device_queue.line(device).submit(busy)
     begun.wait()
 
     def stop(ahead):
@@ -73,9 +73,9 @@ def test_who_stops_while_waiting_is_off_the_line_and_the_others_go_on(device):
         raise Stopped
 
     with pytest.raises(Stopped):
-        turns.take(partial(done.append, "stopped"), device, stop)
-    after = turns.line(device).submit(partial(done.append, "after"))
-    assert turns.line(device).ahead(after) == 1
+        device_queue.take(partial(done.append, "stopped"), device, stop)
+    after = device_queue.line(device).submit(partial(done.append, "after"))
+    assert device_queue.line(device).ahead(after) == 1
     go_on.set()
     first.result()
     after.result()
