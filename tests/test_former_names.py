@@ -172,4 +172,5 @@ def test_the_former_limit_of_captures_is_read_unless_there_is_a_new_one(monkeypa
     monkeypatch.setenv(former_names.CAPTURES_LIMIT, "7e6")
     assert limits.__wrapped__().captures == 7_000_000
     monkeypatch.setenv("SE_VIZ_CAPTURES_LIMIT", "8e6")
+    monkeypatch.setenv(former_names.CAPTURES_LIMIT, "much")
     assert limits.__wrapped__().captures == 8_000_000

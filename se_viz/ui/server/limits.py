@@ -65,14 +65,15 @@ def limits() -> Limits:
         profiles=_bytes("SE_VIZ_PROFILES_LIMIT", 4e9),
         session_profiles=_bytes("SE_VIZ_SESSION_PROFILES_LIMIT", 500e6),
         models=_bytes("SE_VIZ_MODELS_LIMIT", 2e9),
-        captures=_bytes("SE_VIZ_CAPTURES_LIMIT", _bytes(former_names.CAPTURES_LIMIT, 500e6)),
+        captures=_bytes("SE_VIZ_CAPTURES_LIMIT", 500e6, former_names.CAPTURES_LIMIT),
         metrics=_switch("SE_VIZ_METRICS"),
         embedding=_origins("SE_VIZ_EMBED_ORIGINS"),
     )
 
 
-def _bytes(name: str, default: float) -> int:
-    return _number(name, default, "a number of bytes, as in 1e9")
+def _bytes(name: str, default: float, former: str = "") -> int:
+    read = former if former and not os.environ.get(name) else name
+    return _number(read, default, "a number of bytes, as in 1e9")
 
 
 def _number(name: str, default: float, wanted: str) -> int:
