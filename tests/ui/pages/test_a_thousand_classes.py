@@ -95,7 +95,7 @@ def test_the_two_classes_it_opens_on_are_far_apart_and_a_rerun_works_nothing_out
         raise AssertionError("worked out twice")
 
     monkeypatch.setattr(overview, "class_similarity", again)
-    monkeypatch.setattr(overview.Patterns, "of", again)
+    monkeypatch.setattr(overview.ClassPatterns, "of", again)
     monkeypatch.setattr(class_numbers, "by_depth", again)
     monkeypatch.setattr(class_numbers, "gate_similarity", again)
     monkeypatch.setattr(class_numbers, "limits", again)
