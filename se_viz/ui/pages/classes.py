@@ -73,9 +73,9 @@ def page(header: PageHeader) -> None:
         name = called(header.model)
         header.answer.markdown(escape_markdown(folder_profiles.invitation(name, header.chosen)))
         folder_profiles.offer(header.model, header.chosen, first=True)
-        passing = st.container()
+        pass_place = st.container()
         server_profiles.offer(header.model, first=True)
-        with passing:
+        with pass_place:
             server_profiles.go_on(header.model, header.chosen)
         return
     folder_profiles.say_counted(profiles)
@@ -95,9 +95,9 @@ def page(header: PageHeader) -> None:
         "Export": partial(_export, state),
     }
     folder_profiles.offer(header.model, header.chosen)
-    passing = st.container()
+    pass_place = st.container()
     tabs.show(contents, former_names.TABS["classes"])
-    with passing:  # above the tabs, and last: a pass goes on whichever tab is open, below charts that are drawn
+    with pass_place:  # above the tabs, and last: a pass goes on whichever tab is open, below charts that are drawn
         server_profiles.go_on(header.model, header.chosen)
 
 
