@@ -63,10 +63,10 @@ def ablation_report(ablation: Ablation, loss: float = 0.01) -> Report:
 def _how_measured(ablation: Ablation) -> str:
     accuracy, right = ablation.as_it_is.accuracy, "top-1" if ablation.labels == "given" else "agreement"
     return (
-        f"{counted(ablation.images, 'image')}; {right} as it is has the 95% interval {accuracy.low:.1%} to "
+        f"Over {counted(ablation.images, 'image')}, {right} without an edit has the 95% interval {accuracy.low:.1%} to "
         f"{accuracy.high:.1%} (Wilson). Changes are over the same images, with Newcombe's interval for pairs and "
-        "McNemar's exact p; lost were right and are wrong, gained the reverse. The column logit is the mean change of "
-        "the target's logit; the entropy of the answer is in nats."
+        "McNemar's exact p. In the table, lost images were right and are wrong, gained images the reverse; logit is "
+        "the mean change of the target's logit, and entropy is that of the answer, in nats."
     )
 
 
